@@ -1,0 +1,48 @@
+# `make run` and `make test` set up everything they need first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: help setup run test lint types format lock clean bench
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
+
+setup: $(VENV)/.ready  ## make .venv with tickwire and all tools, from the locked requirements
+
+$(VENV)/.ready: pyproject.toml requirements-dev.lock scripts/link_typing.py
+	$(PYTHON) -c 'import sys; sys.exit("tickwire needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; name one: make PYTHON=python3.11 …") if sys.version_info < (3, 11) else None'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	$(BIN)/python scripts/link_typing.py
+	touch $@
+
+run: setup  ## relay the simulated broker on the embedded Redis; ARGS="…" are flags of `tickwire run`
+	$(BIN)/tickwire run $(ARGS)
+
+test: setup  ## all tests; ARGS="…" go to pytest
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: setup  ## style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup  ## strict types, of the package and of the tests
+	$(BIN)/mypy -p tickwire
+	$(BIN)/mypy tests
+
+format: setup  ## format and mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup  ## the table of the README
+	$(BIN)/tickwire bench $(ARGS)
+
+lock: setup  ## renew the locked requirements (needs uv: pip install uv)
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -o requirements.lock pyproject.toml
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra dev -o requirements-dev.lock pyproject.toml
+
+clean:  ## remove what setup and tests made
+	rm -rf $(VENV) .typing build dist *.egg-info src/*.egg-info .mypy_cache .ruff_cache .pytest_cache

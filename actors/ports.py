@@ -1,0 +1,350 @@
+"""The outside as actors see it: Protocols that adapters in `runtime/` fill and tests double.
+
+Every adapter is made in its actor's own thread and used by it alone. Every call has a deadline.
+An outage shows as a raised `LinkDown` or `StoreUnavailable`, never as a wrong answer.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from tickwire.market.rows import Row
+from tickwire.messages.lifecycle import LinkState
+from tickwire.messages.ticks import TickColumns
+
+
+class PortError(Exception):
+    """Root of what adapters raise to actors. Each says what is wrong and, where there is one, the remedy."""
+
+
+class LinkDown(PortError):
+    """Redis can't be used now. The link has left `up` and reconnects by itself; `detail` names the fault."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class RedisRefused(PortError):
+    """Redis answered and refused; `kind` names the fault (`read-only`, `out of memory`, `no permission`, …)."""
+
+    def __init__(self, kind: str, answer: str) -> None:
+        super().__init__(f"{kind}: {answer}")
+        self.kind = kind
+        self.answer = answer
+
+
+class OutboxMissing(PortError):
+    """The outbox stream or its group is gone."""
+
+
+class StoreError(PortError):
+    """Root of what a store raises; see the three below."""
+
+
+class StoreUnavailable(StoreError):
+    """Transient: try the same rows again. `retry_after_s` where the store said it; `timed_out` halves the batch."""
+
+    def __init__(self, detail: str, *, retry_after_s: float | None = None, timed_out: bool = False) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+        self.timed_out = timed_out
+
+
+class StoreRefusedRows(StoreError):
+    """At least one of the rows is bad data (`code` is the store's own); which one shows by bisection."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+
+
+class StoreMisconfigured(StoreError):
+    """Rights, table or columns are wrong: hold everything, alarm. The text names the remedy."""
+
+
+class Clock(Protocol):
+    def now_us(self) -> int:
+        """Wall clock, whole microseconds UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds that never step."""
+
+
+# -- store ---------------------------------------------------------------------------------------------------------
+
+
+class Store(Protocol):
+    """The durable target. Calls take at most 10 s (4 s once `hurry` was called), then raise StoreUnavailable."""
+
+    slice_rows: int
+    """Rows a call should take when spread (SQLite 50: a long turn would hold up the hot path)."""
+    batch_rows: int
+    """Rows a call may take when catching up."""
+
+    def open(self) -> None:
+        """Connect, check the schema. Raises StoreUnavailable or StoreMisconfigured; may be called again."""
+
+    def write(self, rows: Sequence[Row]) -> int | None:
+        """Make all rows present, atomically; a row whose uid is there already is left alone.
+
+        Returns how many were new, None where the store doesn't tell. Raises a StoreError; then either all
+        rows are present or (as far as is known) none.
+        """
+
+    def ticks(
+        self, pair: str, from_us: int, to_us: int, limit: int
+    ) -> Sequence[tuple[int, str]]:  # (ts_us, price text)
+        """Ticks with from_us <= ts_us < to_us, ascending by (ts_us, insertion), at most the newest `limit`.
+
+        Rows of old writers have no ts_us: their whole second counts.
+        """
+
+    def newest_ts_us(self, pair: str) -> int | None:
+        """The newest tick's stamp of an asset, None if it has none."""
+
+    def hurry(self) -> None:
+        """At stop: calls from now on take at most 4 s."""
+
+    def close(self) -> None: ...
+
+
+# -- spool ---------------------------------------------------------------------------------------------------------
+
+
+class Spool(Protocol):
+    """Accepted ticks that are not yet stored, on local disk. Rows are numbered for ever upwards."""
+
+    @property
+    def boot_ms(self) -> int:
+        """First half of outbox entry ids: max(clock, last boot + 1), kept on disk."""
+
+    def new_boot(self) -> int:
+        """Take a new boot id (the stream was lost)."""
+
+    def taken(self) -> Mapping[str, int]:
+        """The last message number committed of each sender."""
+
+    def commit(self, entries: Sequence[bytes], taken: Mapping[str, int]) -> range:
+        """Append entries and the senders' last numbers in one transaction; returns their row numbers."""
+
+    def read(self, after_row: int, limit: int) -> Sequence[tuple[int, bytes]]:
+        """Rows above `after_row`, ascending, at most `limit`."""
+
+    def forget(self, through_row: int) -> None:
+        """Delete rows up to and with `through_row`: the store has them."""
+
+    @property
+    def first_row(self) -> int:
+        """The oldest row held, or the next to be written where none is."""
+
+    @property
+    def last_row(self) -> int:
+        """The newest row ever written."""
+
+    @property
+    def bytes(self) -> int:
+        """What the rows held weigh."""
+
+    def sync(self) -> None:
+        """Force everything committed to the disk."""
+
+    def close(self) -> None: ...
+
+
+# -- Redis ---------------------------------------------------------------------------------------------------------
+
+
+class Link(Protocol):
+    """One actor's own connection to Redis: a state machine connecting → up → degraded → up …
+
+    It connects and reconnects in a helper thread with capped, jittered backoff and tells each change to the
+    listener it was built with, from that thread. `up` may be read by the owner at any time.
+    """
+
+    @property
+    def state(self) -> LinkState: ...
+
+    @property
+    def detail(self) -> str: ...
+
+    @property
+    def up(self) -> bool: ...
+
+    def start(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Bus(Protocol):
+    """Publisher's Redis."""
+
+    link: Link
+
+    def publish_ticks(self, columns: Sequence[TickColumns]) -> None:
+        """Publish each tick as one message on its asset's channel, in order, in one round trip."""
+
+    def publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        """Publish (channel, payload) pairs in one round trip."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochRecord:
+    """`tickwire:epoch:{asset}` beside the newest tick of its buffer."""
+
+    epoch: str | None
+    seq: int
+    clean: bool
+    head_epoch: str | None
+    head_seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListPush:
+    """New ticks of one asset for `ticks:{asset}`, oldest first as RESP bulk strings, and its epoch's state after."""
+
+    asset: str
+    encoded: Sequence[bytes]
+    epoch: str
+    seq: int
+    rewrite: bool = False
+    """Replace the whole list (after an outcome unknown) instead of pushing onto it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEntry:
+    id: str
+    payload: bytes
+
+
+class BufferRedis(Protocol):
+    """BufferKeeper's Redis: buffer lists, epoch hashes, its outbox stream."""
+
+    link: Link
+
+    def epoch(self, asset: str) -> EpochRecord: ...
+
+    def mark(self, asset: str, epoch: str, seq: int, *, clean: bool) -> None:
+        """Set the epoch hash."""
+
+    def forward(self, pushes: Sequence[ListPush], entries: Sequence[OutboxEntry]) -> None:
+        """Push the lists and append the entries, in order, in one round trip.
+
+        An id "equal or smaller" counts as already in. Raises OutboxMissing (nil append), LinkDown (outcome
+        unknown: rewrite the lists, append again), RedisRefused.
+        """
+
+    def make_outbox(self) -> None:
+        """Create stream and group if they are not there."""
+
+    def last_generated_id(self) -> str | None:
+        """The stream's last id ever generated, None where there is no stream."""
+
+    def acked_id(self) -> str | None:
+        """`tickwire:acked:{producer}`: everything at or below it is stored."""
+
+
+class OutboxRedis(Protocol):
+    """BatchWriter's Redis: the outbox stream as a consumer of its group."""
+
+    link: Link
+
+    def read_own_pending(self, after_id: str, limit: int) -> Sequence[OutboxEntry]:
+        """Entries delivered to this consumer before and never acknowledged. Raises OutboxMissing."""
+
+    def read_new(self, limit: int) -> Sequence[OutboxEntry]:
+        """Entries never delivered yet; returns at once, empty if none. Raises OutboxMissing."""
+
+    def claim_stale(self, min_idle_s: float, limit: int) -> Sequence[OutboxEntry]:
+        """Take over what a dead consumer left pending."""
+
+    def acknowledge(self, ids: Sequence[str]) -> None:
+        """Ack the ids, advance `tickwire:acked:{producer}` to the highest id with nothing pending at or
+        below it, and trim the stream below that."""
+
+    def backlog(self) -> int:
+        """Entries in the stream, stored or not."""
+
+
+class CacheRedis(Protocol):
+    """CacheManager's Redis: `historical:{asset}:{timeframe}`."""
+
+    link: Link
+
+    def put(self, entries: Sequence[tuple[str, str, bytes]]) -> None:
+        """Set (asset, timeframe, JSON array) each with the cache's time to live."""
+
+    def get(self, asset: str, timeframe: str) -> bytes | None: ...
+
+
+class RegistryRedis(Protocol):
+    """TickIngestor's Redis: the hash `tickwire:assets`."""
+
+    link: Link
+
+    def register(self, assets: Mapping[str, bytes]) -> None:
+        """Set asset → JSON {feed, source, name, kind}."""
+
+
+class MonitorRedis(Protocol):
+    """MetricsCollector's Redis: INFO and `system_status`."""
+
+    link: Link
+
+    def info(self) -> Mapping[str, str]:
+        """INFO's fields as text; empty where the server has no INFO (fakeredis)."""
+
+    def publish_status(self, payload: bytes) -> None: ...
+
+
+# -- feed ----------------------------------------------------------------------------------------------------------
+
+TEXT: int = 1
+BINARY: int = 2
+CLOSE: int = 8
+PING: int = 9
+PONG: int = 10
+
+
+class FeedClosed(PortError):
+    """The feed's socket is at its end. `code` is the close frame's, None where it was cut."""
+
+    def __init__(self, reason: str, code: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.code = code
+
+
+class FeedSocket(Protocol):
+    """A connected WebSocket client, made by a `FeedConnector`."""
+
+    def fileno(self) -> int: ...
+
+    def receive(self) -> Sequence[tuple[int, bytes]]:
+        """All whole data and ping frames that can be read without blocking, as (opcode, payload); empty if none.
+
+        Pings have been answered already and are handed over too. Raises FeedClosed, after everything
+        that arrived before the end has been returned.
+        """
+
+    @property
+    def pending(self) -> bool:
+        """Whether `receive` would find more without the socket becoming readable (TLS, buffered frames)."""
+
+    def send(self, payload: str | bytes) -> None: ...
+
+    def ping(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class FeedConnector(Protocol):
+    """Opens the feed's socket, with deadlines. Raises FeedClosed with the reason."""
+
+    def connect(self) -> FeedSocket: ...
+
+
+Listener = Callable[[LinkState, str], None]
+"""A link's listener: (state, detail), called in the link's helper thread."""
+
+StoreKind = Literal["sqlite", "postgres", "supabase"]

@@ -1,0 +1,136 @@
+"""Venues' wire protocols as pure state machines: frames in, events and frames to send out. One file a venue.
+
+A decoder is made anew for each connection and knows neither sockets nor clocks. It checks the shape of what it
+takes apart, not the values: `market.intake` decides which stamps, assets and prices are good.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+TEXT = 1
+BINARY = 2
+
+Frame = tuple[int, bytes]
+"""(opcode, payload): TEXT or BINARY."""
+
+SAMPLE_BYTES = 256
+"""How much of a malformed frame is kept as evidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send this frame to the venue."""
+
+    payload: str | bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRows:
+    """Ticks as columns of equal length, in arrival order, values as parsed from the wire and not checked yet."""
+
+    assets: Sequence[Any]
+    stamps: Sequence[Any]
+    prices: Sequence[Any]
+    trade_ids: Sequence[Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRows:
+    """The broker's past ticks of one asset, in the broker's order, values not checked yet."""
+
+    asset: Any
+    stamps: Sequence[Any]
+    prices: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CandleRows:
+    """The broker's candles of one asset: rows (raw stamp of opening, open, high, low, close), ascending, not checked."""
+
+    asset: Any
+    period_s: int
+    rows: Sequence[tuple[Any, Any, Any, Any, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class AssetInfo:
+    symbol: str
+    name: str
+    kind: str
+    is_otc: bool
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AssetsListed:
+    """The broker's list of what it has."""
+
+    assets: Sequence[AssetInfo]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The session is ready (authenticated where the venue asks for it): subscribe now."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthRefused:
+    """The venue refused the session; trying again at once is pointless."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedByVenue:
+    """The venue said, within its protocol, that it ends the session."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """A frame or an element of one that is not what the protocol says; the rest of the frame was kept."""
+
+    reason: str
+    sample: bytes
+    """At most SAMPLE_BYTES."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """An event that the protocol has and nobody here needs, or an unknown one."""
+
+    event: str
+
+
+Event = (
+    Send
+    | LiveRows
+    | HistoryRows
+    | CandleRows
+    | AssetsListed
+    | Opened
+    | AuthRefused
+    | ClosedByVenue
+    | Malformed
+    | Ignored
+)
+
+
+class Decoder(Protocol):
+    """One connection's protocol state."""
+
+    @property
+    def silence_limit_s(self) -> float:
+        """A connection without any frame for longer is dead (from the venue's handshake where it says)."""
+
+    def receive(self, frames: Sequence[Frame]) -> Sequence[Event]:
+        """Take the frames of one read of the socket. Never raises on any input."""
+
+    def due(self, now: float) -> Sequence[Send]:
+        """What the protocol wants sent by itself at monotonic `now` (application pings). Cheap; called often."""
+
+    def subscribe(self, asset: str) -> Sequence[Send]: ...
+
+    def unsubscribe(self, asset: str) -> Sequence[Send]: ...

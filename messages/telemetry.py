@@ -1,0 +1,87 @@
+"""What metrics are made of: one message a batch, never one a tick. All safe to lose."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from tickwire.messages.ticks import Count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedMeasured:
+    """TickIngestor → MetricsCollector, at most once a second: growth since the last one, and present gauges."""
+
+    feed: str
+    frames: int
+    ticks: int
+    counts: Sequence[Count]
+    ignored_events: int
+    reconnects: int
+    offset_us: int
+    """Estimate of the source clock, ahead of UTC."""
+    paused: bool
+    """Not reading: a receiver is over its high watermark."""
+    lateness_us: int = 0
+    """Largest since the last one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicksPublished:
+    """Publisher → MetricsCollector."""
+
+    published: int
+    unpublished: int
+    """Given up because Redis was not up."""
+    seconds: float
+    """The round trip."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpoolMeasured:
+    """BufferKeeper → MetricsCollector: present gauges of the durable path."""
+
+    spool_rows: int
+    spool_bytes: int
+    window_entries: int
+    commit_seconds: float
+    forward_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchStored:
+    """BatchWriter → MetricsCollector, Gateway: rows confirmed present in the store."""
+
+    rows: int
+    inserted: int | None
+    """New ones, where the store tells."""
+    seconds: float
+    pending: int
+    """Ticks still waiting, as far as known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowsQuarantined:
+    """BatchWriter → MetricsCollector: rows the store refused."""
+
+    rows: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryMeasured:
+    """CacheManager → MetricsCollector: one answer, where it came from and how long it took."""
+
+    outcome: Literal["memory", "redis", "store", "failed"]
+    seconds: float
+    waiters: int
+    """How many questions this one flight answered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientsMeasured:
+    """Gateway → MetricsCollector, at most once a second."""
+
+    clients: int
+    frames_sent: int
+    ticks_conflated: int
+    refused: int

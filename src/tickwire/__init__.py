@@ -1,0 +1,1 @@
+"""tickwire relays market ticks in real time and loses nothing it accepted."""
