@@ -46,7 +46,7 @@ class HistoryRows:
 
 @dataclass(frozen=True, slots=True)
 class CandleRows:
-    """The broker's candles of one asset: rows (raw stamp of opening, open, high, low, close), ascending, not checked."""
+    """The broker's candles of one asset: rows (raw stamp, open, high, low, close), ascending, not checked."""
 
     asset: Any
     period_s: int
