@@ -112,6 +112,10 @@ class Store(Protocol):
 # -- spool ---------------------------------------------------------------------------------------------------------
 
 
+class SpoolFailed(PortError):
+    """The local disk took nothing: nothing of the call was committed, and none of it may be called accepted."""
+
+
 class Spool(Protocol):
     """Accepted ticks that are not yet stored, on local disk. Rows are numbered for ever upwards."""
 
@@ -236,6 +240,12 @@ class BufferRedis(Protocol):
 
     def make_outbox(self) -> None:
         """Create stream and group if they are not there."""
+
+    def newest(self, asset: str) -> Sequence[bytes]:
+        """The buffer list as it is in Redis, newest first, JSON each."""
+
+    def outbox_length(self) -> int:
+        """Entries in the stream: forwarded and not yet stored and trimmed."""
 
     def last_generated_id(self) -> str | None:
         """The stream's last id ever generated, None where there is no stream."""
