@@ -115,7 +115,7 @@ class Intake:
             ids = list(rows.trade_ids) if rows.trade_ids is not None else []
             return [(first, _Column(list(rows.stamps), list(rows.prices), ids))]
         columns: dict[str, _Column] = {}
-        ids = rows.trade_ids if rows.trade_ids is not None else ()
+        trade_ids = rows.trade_ids
         for i, (asset, stamp, price) in enumerate(zip(assets, rows.stamps, rows.prices, strict=True)):
             column = columns.get(asset) if type(asset) is str else None
             if column is None:
@@ -124,8 +124,8 @@ class Intake:
                 column = columns[asset] = _Column()
             column.stamps.append(stamp)
             column.prices.append(price)
-            if ids:
-                column.trade_ids.append(ids[i])
+            if trade_ids is not None:
+                column.trade_ids.append(trade_ids[i])
         return list(columns.items())
 
     def _refused(self, asset: object, count: int) -> bool:
@@ -173,7 +173,9 @@ class Intake:
             self._counts[asset, "duplicate"] += len(us) - len(keep)
             if not keep:
                 return None
-            us, stamps, prices = ([column[i] for i in keep] for column in (us, stamps, prices))
+            us = [us[i] for i in keep]
+            stamps = [stamps[i] for i in keep]
+            prices = [prices[i] for i in keep]
             ordinals = [0] * len(keep)
         return GoodTicks(asset=asset, raw_us=us, stamps=stamps, prices=prices, ordinals=ordinals, trade_ids=trade_ids)
 
