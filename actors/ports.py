@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from tickwire.market.ownership import EpochRecord
 from tickwire.market.rows import Row
 from tickwire.messages.lifecycle import LinkState
 from tickwire.messages.ticks import TickColumns
@@ -193,17 +194,6 @@ class Bus(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EpochRecord:
-    """`tickwire:epoch:{asset}` beside the newest tick of its buffer."""
-
-    epoch: str | None
-    seq: int
-    clean: bool
-    head_epoch: str | None
-    head_seq: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ListPush:
     """New ticks of one asset for `ticks:{asset}`, oldest first as RESP bulk strings, and its epoch's state after."""
 
@@ -309,6 +299,27 @@ class MonitorRedis(Protocol):
 
 # -- feed ----------------------------------------------------------------------------------------------------------
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedProfile:
+    """What a TickIngestor must know of its feed."""
+
+    name: str
+    source: str
+    """The venue whose frames they are; part of each tick's uid."""
+    unit: str = "s"
+    """Of the wire's stamps: s, ms, us or ns."""
+    unique_stamps: bool = False
+    estimates_offset: bool = False
+    """The venue's clock is off by whole quarter hours, which is found from arrival times."""
+    arrivals_from_pings: bool = False
+    """A replay: pings `t=<µs>` say when the frames behind them arrived."""
+    reconnects_after_end: bool = True
+    """Whether a close with 1000 `ended` is a drop like any other."""
+    assets: Sequence[str] = ()
+    """Subscribed to once the session is open."""
+
+
 TEXT: int = 1
 BINARY: int = 2
 CLOSE: int = 8
@@ -348,10 +359,44 @@ class FeedSocket(Protocol):
     def close(self) -> None: ...
 
 
+class Waiter(Protocol):
+    """Waits on one socket and on being woken (a selector beside a socket pair)."""
+
+    def wait(self, socket: FeedSocket | None, timeout_s: float) -> None:
+        """Return when `socket` (if any) is readable, when woken, or after `timeout_s`."""
+
+    def wake(self) -> None:
+        """End a wait under way, or the next one. Any thread."""
+
+    def close(self) -> None: ...
+
+
 class FeedConnector(Protocol):
     """Opens the feed's socket, with deadlines. Raises FeedClosed with the reason."""
 
     def connect(self) -> FeedSocket: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Dialled:
+    """A dialler's message to its actor: the socket is open."""
+
+    socket: FeedSocket
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class DialFailed:
+    """A dialler's message to its actor: this attempt came to nothing."""
+
+    reason: str
+    attempt: int
+
+
+class FeedDialler(Protocol):
+    """Connects off the actor's thread, with deadlines, and tells the outcome: one Dialled or DialFailed a call."""
+
+    def dial(self, attempt: int, tell: Callable[[object], object]) -> None: ...
 
 
 Listener = Callable[[LinkState, str], None]

@@ -97,7 +97,17 @@ class OutboxLost:
 class OutboxForwarded:
     """BufferKeeper → asker of DrainRequested: the spool is forwarded through its last row, or `error` says why not."""
 
+    spool_rows: int
+    """Accepted and not known to be stored yet: the next start forwards them again."""
     error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedHeld:
+    """BufferKeeper → TickIngestor: stop (or go on) reading, the spool takes nothing for now."""
+
+    held: bool
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

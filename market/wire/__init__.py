@@ -125,6 +125,9 @@ class Decoder(Protocol):
     def silence_limit_s(self) -> float:
         """A connection without any frame for longer is dead (from the venue's handshake where it says)."""
 
+    def greeting(self) -> Sequence[Send]:
+        """What the venue expects first, right after the connection is made."""
+
     def receive(self, frames: Sequence[Frame]) -> Sequence[Event]:
         """Take the frames of one read of the socket. Never raises on any input."""
 

@@ -1,0 +1,348 @@
+"""Makes ticks durable: spool first, then the Redis buffer and the outbox stream.
+
+Receives  TicksReceived, BackfillReceived, AssetRequested, FeedChanged, OutboxLost, DrainRequested, LinkChanged
+Sends     TicksAccepted, SpoolMeasured, AssetGranted, AssetRefused, AssetReleased, FeedHeld, OutboxForwarded
+Owns      the spool; a Redis connection (lists `ticks:*`, epoch hashes, its outbox stream)
+If it dies  the messages in flight come again; the spool knows the last one taken of each sender, so each is
+          committed once. A new boot id forwards what is not stored; uids absorb the repeats.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from tickwire.actors.forwarder import Forwarder
+from tickwire.actors.kernel.behaviour import Context, Timer
+from tickwire.actors.ports import BufferRedis, Clock, OutboxMissing, PortError, Spool, SpoolFailed
+from tickwire.market.identity import new_epoch
+from tickwire.market.ownership import Ownership, continues
+from tickwire.market.packing import pack
+from tickwire.messages.addressing import ReplyTo
+from tickwire.messages.lifecycle import DrainRequested, FeedChanged, FeedHeld, LinkChanged, OutboxForwarded, OutboxLost
+from tickwire.messages.telemetry import SpoolMeasured
+from tickwire.messages.ticks import (
+    AssetGranted,
+    AssetRefused,
+    AssetReleased,
+    AssetRequested,
+    BackfillReceived,
+    TicksAccepted,
+    TicksReceived,
+)
+
+_log = structlog.get_logger("tickwire.buffer_keeper")
+
+Intake = TicksReceived | BackfillReceived
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BufferKeeperSettings:
+    buffer_size: int = 1000
+    window_entries: int = 10_000
+    window_bytes: int = 64 * 1024 * 1024
+    entry_ticks: int = 5_000
+    """Most ticks of one spool row, unless one message alone has more."""
+    poll_s: float = 0.25
+    """How often the acknowledged floor is read while anything is outstanding, and a refusing Redis tried again."""
+    release_s: float = 60.0
+    """How long a feed is down before another may have its assets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """Own timer."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardMore:
+    """To itself: the spool is ahead of Redis, and new ticks had their turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseFeed:
+    """Own timer: the feed has been down for release_s."""
+
+    feed: str
+
+
+class BufferKeeper:
+    def __init__(
+        self,
+        context: Context,
+        *,
+        redis: Callable[[], BufferRedis],
+        spool: Callable[[], Spool],
+        clock: Clock,
+        feeds: Sequence[str],
+        unaccepted: list[Intake],
+        settings: BufferKeeperSettings,
+    ) -> None:
+        """`feeds`: the ids of all TickIngestors. `unaccepted` outlives incarnations: what a full disk did not take."""
+        self._context = context
+        self._make_redis = redis
+        self._make_spool = spool
+        self._clock = clock
+        self._feeds = feeds
+        self._settings = settings
+        self._ownership = Ownership()
+        self._assets: set[str] = set()
+        self._early: list[AssetRequested] = []
+        self._drains: list[ReplyTo] = []
+        self._unaccepted = unaccepted
+        self._releases: dict[str, Timer] = {}
+        self._commit_seconds = 0.0
+
+    def open(self) -> None:
+        self._spool = self._make_spool()
+        self._taken = dict(self._spool.taken())
+        self._redis = self._make_redis()
+        self._forwarder = Forwarder(
+            self._redis,
+            self._spool,
+            buffer_size=self._settings.buffer_size,
+            window_entries=self._settings.window_entries,
+            window_bytes=self._settings.window_bytes,
+        )
+        self._batch_writer = self._context.address("batch_writer")
+        self._metrics = self._context.address("metrics_collector")
+        self._gateway = self._context.address("gateway")
+        if self._spool.first_row <= self._spool.last_row:
+            rows = self._spool.last_row - self._spool.first_row + 1
+            _log.info("spool_has_rows", rows=rows, bytes=self._spool.bytes)
+        self._redis.link.start()
+        self._context.after(self._settings.poll_s, Poll())
+
+    def step(self, batch: Sequence[object]) -> None:
+        fresh: list[Intake] = []
+        others: list[object] = []
+        for message in batch:
+            if isinstance(message, TicksReceived | BackfillReceived):
+                if message.number > self._taken.get(message.sender, 0):
+                    fresh.append(message)
+            else:
+                others.append(message)
+        if fresh:
+            self._accept(fresh)
+        for message in others:
+            self._handle(message)
+        self._answer_drains()
+
+    def _handle(self, message: object) -> None:
+        match message:
+            case AssetRequested():
+                self._on_asset_requested(message)
+            case LinkChanged():
+                self._on_link_changed(message)
+            case FeedChanged():
+                self._on_feed_changed(message)
+            case OutboxLost():
+                self._on_outbox_lost(message)
+            case DrainRequested():
+                self._drains.append(message.reply_to)
+            case ReleaseFeed():
+                self._release(message.feed)
+            case ForwardMore():
+                self._forward_on()
+            case Poll():
+                self._on_poll()
+            case _:
+                raise TypeError(f"BufferKeeper takes no {type(message).__name__}")
+
+    # -- accepting ---------------------------------------------------------------------------------------------
+
+    def _accept(self, fresh: list[Intake]) -> None:
+        messages = [*self._unaccepted, *fresh]
+        payloads = [pack(chunk) for chunk in _chunks(messages, self._settings.entry_ticks)]
+        taken = {message.sender: message.number for message in messages}
+        started = self._clock.monotonic()
+        try:
+            rows = self._spool.commit(payloads, taken)
+        except SpoolFailed as error:
+            self._hold(messages, error)
+            return
+        committed = self._clock.monotonic()
+        self._taken.update(taken)
+        self._resume()
+        columns = [c for m in messages if isinstance(m, TicksReceived) for c in m.columns]
+        self._forwarder.remember(columns)
+        self._adopt_owners(messages)
+        self._forwarder.forward(columns, list(zip(rows, payloads, strict=True)))
+        self._report(sum(m.ticks for m in messages), len(rows), committed - started)
+
+    def _hold(self, messages: list[Intake], error: SpoolFailed) -> None:
+        """Nothing of it is accepted: keep it, stop the feeds, try again at the next poll."""
+        if not self._unaccepted:
+            _log.error("spool_failed", error=str(error))
+            for feed in self._feeds:
+                self._context.address(feed).tell(FeedHeld(held=True, reason=str(error)), control=True)
+        self._unaccepted[:] = messages
+        for message in messages:
+            self._taken[message.sender] = message.number
+
+    def _resume(self) -> None:
+        if self._unaccepted:
+            self._unaccepted.clear()
+            _log.info("spool_works_again")
+            for feed in self._feeds:
+                self._context.address(feed).tell(FeedHeld(held=False), control=True)
+
+    def _adopt_owners(self, messages: Sequence[Intake]) -> None:
+        """After a restart the grants are forgotten: who sends live ticks has one."""
+        for message in messages:
+            if isinstance(message, TicksReceived):
+                for column in message.columns:
+                    if column.asset not in self._assets:
+                        self._ownership.claim(column.asset, message.feed)
+                        self._assets.add(column.asset)
+
+    def _report(self, ticks: int, rows: int, commit_seconds: float) -> None:
+        accepted = TicksAccepted(ticks=ticks, rows=rows, pending_entries=self._forwarder.pending_entries)
+        self._batch_writer.tell(accepted)
+        self._metrics.tell(accepted)
+        self._commit_seconds = commit_seconds
+
+    # -- assets ------------------------------------------------------------------------------------------------
+
+    def _on_asset_requested(self, request: AssetRequested) -> None:
+        owner = self._ownership.claim(request.asset, request.feed)
+        if owner != request.feed:
+            request.reply_to.tell(AssetRefused(asset=request.asset, feed=request.feed, owner=owner))
+        elif self._redis.link.state == "connecting":
+            self._early.append(request)  # the first attempt is under way: it decides whether an epoch goes on
+        else:
+            epoch, seq = self._epoch_for(request)
+            self._assets.add(request.asset)
+            self._forwarder.stand(request.asset, epoch, seq)
+            request.reply_to.tell(AssetGranted(asset=request.asset, feed=request.feed, epoch=epoch, next_seq=seq + 1))
+
+    def _epoch_for(self, request: AssetRequested) -> tuple[str, int]:
+        """The epoch to go on with and its last seq: a new one, or after a clean stop the old one."""
+        epoch, seq = new_epoch(self._clock.now_us()), 0
+        if not self._redis.link.up:
+            return epoch, seq
+        try:
+            record = self._redis.epoch(request.asset)
+            if continues(record) and record.epoch is not None:
+                epoch, seq = record.epoch, record.seq
+            self._forwarder.adopt(request.asset)
+            self._redis.mark(request.asset, epoch, seq, clean=False)
+        except PortError as error:
+            _log.warning("epoch_in_doubt", asset=request.asset, error=str(error))
+            return new_epoch(self._clock.now_us()), 0
+        return epoch, seq
+
+    def _on_feed_changed(self, change: FeedChanged) -> None:
+        timer = self._releases.pop(change.feed, None)
+        if timer is not None:
+            timer.cancel()
+        if change.state == "ended":
+            self._release(change.feed)
+        elif change.state == "down":
+            self._releases[change.feed] = self._context.after(self._settings.release_s, ReleaseFeed(change.feed))
+
+    def _release(self, feed: str) -> None:
+        self._releases.pop(feed, None)
+        for asset in self._ownership.release(feed):
+            for peer in self._feeds:
+                if peer != feed:
+                    self._context.address(peer).tell(AssetReleased(asset=asset))
+
+    # -- Redis -------------------------------------------------------------------------------------------------
+
+    def _on_link_changed(self, change: LinkChanged) -> None:
+        self._metrics.tell(change)
+        self._gateway.tell(change)
+        early, self._early = self._early, []
+        if change.state == "up":
+            self._reach(self._forwarder.reconnected)
+            self._forward_on()
+        if change.state == "connecting":
+            self._early = early
+        else:
+            for request in early:
+                self._on_asset_requested(request)
+
+    def _on_outbox_lost(self, lost: OutboxLost) -> None:
+        if self._redis.link.up:
+            self._reach(lambda: self._forwarder.repair(lost.reason))
+            self._forward_on()
+
+    def _on_poll(self) -> None:
+        self._context.after(self._settings.poll_s, Poll())
+        if self._unaccepted:
+            self._accept([])
+        if self._redis.link.up:
+            if self._forwarder.pending_entries or self._drains:
+                self._reach(self._forwarder.take_acknowledged)
+            self._forward_on()
+        self._metrics.tell(
+            SpoolMeasured(
+                spool_rows=self._spool.last_row - self._spool.first_row + 1,
+                spool_bytes=self._spool.bytes,
+                window_entries=self._forwarder.pending_entries,
+                commit_seconds=self._commit_seconds,
+                forward_seconds=0.0,
+            )
+        )
+
+    def _reach(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except OutboxMissing as error:
+            self._forwarder.start_over(str(error))
+        except PortError as error:
+            _log.warning("redis_not_reached", error=str(error))
+
+    def _forward_on(self) -> None:
+        """Send what Redis has not seen, a chunk a turn so that new ticks need not wait behind it."""
+        if self._forwarder.forward((), ()) and self._forwarder.behind and not self._forwarder.window_full:
+            self._context.me.tell(ForwardMore())
+
+    # -- stopping ----------------------------------------------------------------------------------------------
+
+    def _answer_drains(self) -> None:
+        """A drain is over when all is forwarded, or at once where Redis can't be reached: the spool keeps it."""
+        if not self._drains:
+            return
+        up = self._redis.link.up and not self._forwarder.trouble
+        if up and self._forwarder.behind:
+            return
+        error = None
+        if up:
+            self._reach(self._forwarder.take_acknowledged)
+            self._reach(self._mark_clean)
+        else:
+            error = f"Redis is not reached ({self._redis.link.detail or self._forwarder.trouble})"
+        self._spool.sync()
+        rows = self._spool.last_row - self._spool.first_row + 1
+        for reply_to in self._drains:
+            reply_to.tell(OutboxForwarded(spool_rows=rows, error=error))
+        self._drains.clear()
+
+    def _mark_clean(self) -> None:
+        for asset in self._assets:
+            position = self._forwarder.position(asset)
+            if position is not None:
+                self._redis.mark(asset, *position, clean=True)
+
+    def close(self) -> None:
+        redis = getattr(self, "_redis", None)
+        if redis is not None:
+            redis.link.close()
+        spool = getattr(self, "_spool", None)
+        if spool is not None:
+            spool.close()
+
+
+def _chunks(messages: Sequence[Intake], most_ticks: int) -> list[list[Intake]]:
+    """Messages in runs of at most so many ticks, at least one a run."""
+    chunks: list[list[Intake]] = []
+    weight = most_ticks
+    for message in messages:
+        if weight + message.ticks > most_ticks:
+            chunks.append([])
+            weight = 0
+        chunks[-1].append(message)
+        weight += message.ticks
+    return chunks

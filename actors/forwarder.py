@@ -1,0 +1,209 @@
+"""Spool → Redis: which rows go to the outbox stream next, and which buffer lists need a push or a rewrite.
+
+BufferKeeper's, in its thread. The rules are those of the one durable path: rows go in order, under own ids
+`<boot ms>-<row>`; after an outcome unknown the same ids are appended again (already-in is success) and the touched
+lists are rewritten from memory; when the stream has lost what was confirmed, a new boot id starts from the oldest row.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+import structlog
+
+from tickwire.actors.ports import BufferRedis, LinkDown, ListPush, OutboxEntry, OutboxMissing, RedisRefused, Spool
+from tickwire.market.codec import json_to_bulk
+from tickwire.messages.ticks import TickColumns
+
+_log = structlog.get_logger("tickwire.forwarder")
+
+CHUNK_ROWS = 500
+"""Rows read from the spool and appended in one round trip when behind."""
+
+
+class Ring:
+    """The last ticks of one asset as RESP bulk strings, oldest first, and where its epoch stands."""
+
+    __slots__ = ("bulks", "epoch", "seq")
+
+    def __init__(self, size: int) -> None:
+        self.bulks: deque[bytes] = deque(maxlen=size)
+        self.epoch = ""
+        self.seq = 0
+
+
+class Forwarder:
+    """State of one incarnation's forwarding; a new one starts from the oldest spool row with a new boot id."""
+
+    def __init__(
+        self, redis: BufferRedis, spool: Spool, *, buffer_size: int, window_entries: int, window_bytes: int
+    ) -> None:
+        self._redis = redis
+        self._spool = spool
+        self._buffer_size = buffer_size
+        self._window_entries = window_entries
+        self._window_bytes = window_bytes
+        self._rings: dict[str, Ring] = {}
+        self._dirty: set[str] = set()
+        self._forwarded_row = spool.first_row - 1
+        self._confirmed: tuple[int, int] | None = None
+        self._outstanding: deque[tuple[int, int]] = deque()
+        self._outstanding_bytes = 0
+        self._in_stream = 0
+        self.trouble = ""
+        """Why the last attempt failed although the link is up; empty after a success."""
+
+    @property
+    def pending_entries(self) -> int:
+        """Entries in the stream that are not known to be stored."""
+        return self._in_stream
+
+    @property
+    def behind(self) -> bool:
+        """Whether the spool holds rows that are not forwarded."""
+        return self._forwarded_row < self._spool.last_row
+
+    @property
+    def window_full(self) -> bool:
+        return self._in_stream >= self._window_entries or self._outstanding_bytes >= self._window_bytes
+
+    def position(self, asset: str) -> tuple[str, int] | None:
+        """(epoch, seq) of the asset's newest tick, None before its first; only if Redis has it."""
+        ring = self._rings.get(asset)
+        return (ring.epoch, ring.seq) if ring and ring.epoch and asset not in self._dirty else None
+
+    def remember(self, columns: Iterable[TickColumns]) -> None:
+        """Keep live ticks for the lists."""
+        for column in columns:
+            ring = self._rings.get(column.asset)
+            if ring is None:
+                ring = self._ring_of(column.asset)
+            ring.bulks.extend(column.encoded)
+            ring.epoch = column.epoch
+            ring.seq = column.first_seq + len(column.encoded) - 1
+
+    def adopt(self, asset: str) -> None:
+        """Take over the list that Redis has of an asset, so that a rewrite does not shorten it. Raises LinkDown."""
+        if asset not in self._rings:
+            newest = self._redis.newest(asset)
+            self._ring_of(asset).bulks.extend(json_to_bulk(json) for json in reversed(newest))
+
+    def stand(self, asset: str, epoch: str, seq: int) -> None:
+        """The asset goes on after (epoch, seq)."""
+        ring = self._ring_of(asset)
+        ring.epoch, ring.seq = epoch, seq
+
+    def _ring_of(self, asset: str) -> Ring:
+        return self._rings.setdefault(asset, Ring(self._buffer_size))
+
+    def forward(self, columns: Sequence[TickColumns], entries: Sequence[tuple[int, bytes]]) -> bool:
+        """Push these ticks and send the next rows. `entries` are just-committed rows, to spare reading them back.
+
+        Returns whether Redis took all of it; what it did not take stays dirty or behind.
+        """
+        if not self._redis.link.up:
+            self._dirty.update(column.asset for column in columns)
+            return False
+        pushes = self._pushes(columns)
+        rows = self._next_rows(entries)
+        if not pushes and not rows:
+            return True
+        boot = self._spool.boot_ms
+        try:
+            self._redis.forward(pushes, [OutboxEntry(f"{boot}-{row}", payload) for row, payload in rows])
+        except OutboxMissing as error:
+            self._after_doubt(pushes, "")
+            self.start_over(str(error))
+            return False
+        except LinkDown as error:
+            self._after_doubt(pushes, error.detail)
+            return False
+        except RedisRefused as error:
+            self._after_doubt(pushes, error.kind)
+            return False
+        self.trouble = ""
+        self._dirty.difference_update(push.asset for push in pushes)
+        self._note_forwarded(rows)
+        return True
+
+    def _pushes(self, columns: Sequence[TickColumns]) -> list[ListPush]:
+        pushes = {asset: self._rewrite(asset) for asset in self._dirty}
+        for column in columns:
+            asset = column.asset
+            if asset in self._dirty:
+                continue
+            last = column.first_seq + len(column.encoded) - 1
+            before = pushes.get(asset)
+            encoded = column.encoded if before is None else [*before.encoded, *column.encoded]
+            pushes[asset] = ListPush(asset=asset, encoded=encoded, epoch=column.epoch, seq=last)
+        return list(pushes.values())
+
+    def _rewrite(self, asset: str) -> ListPush:
+        ring = self._rings[asset]
+        return ListPush(asset=asset, encoded=list(ring.bulks), epoch=ring.epoch, seq=ring.seq, rewrite=True)
+
+    def _next_rows(self, entries: Sequence[tuple[int, bytes]]) -> Sequence[tuple[int, bytes]]:
+        room = self._window_entries - self._in_stream
+        if room <= 0 or self.window_full:
+            return ()
+        if entries and entries[0][0] == self._forwarded_row + 1 and len(entries) <= room:
+            return entries
+        return self._spool.read(self._forwarded_row, min(room, CHUNK_ROWS)) if self.behind else ()
+
+    def _note_forwarded(self, rows: Sequence[tuple[int, bytes]]) -> None:
+        if not rows:
+            return
+        self._forwarded_row = rows[-1][0]
+        self._confirmed = (self._spool.boot_ms, self._forwarded_row)
+        self._in_stream += len(rows)
+        for row, payload in rows:
+            self._outstanding.append((row, len(payload)))
+            self._outstanding_bytes += len(payload)
+
+    def _after_doubt(self, pushes: Sequence[ListPush], trouble: str) -> None:
+        self._dirty.update(push.asset for push in pushes)
+        if trouble and trouble != self.trouble:
+            _log.warning("redis_takes_nothing", reason=trouble, spool_rows=self._spool.last_row - self._forwarded_row)
+        self.trouble = trouble
+
+    def start_over(self, reason: str) -> None:
+        """The stream has lost what was confirmed: forward everything that is not stored again, under a new boot id."""
+        boot = self._spool.new_boot()
+        self._forwarded_row = self._spool.first_row - 1
+        self._confirmed = None
+        self._outstanding.clear()
+        self._outstanding_bytes = 0
+        self._in_stream = 0
+        _log.warning("outbox_started_over", reason=reason, boot_ms=boot, from_row=self._spool.first_row)
+
+    def reconnected(self) -> None:
+        """The link is up (again): make the outbox if it is gone, see whether it still has all. Raises PortErrors."""
+        last = self._redis.last_generated_id()
+        self._redis.make_outbox()
+        if self._confirmed is not None and (last is None or entry_id(last) < self._confirmed):
+            self.start_over(f"its last id is {last or 'gone'}, {self._confirmed[0]}-{self._confirmed[1]} was confirmed")
+        self._in_stream = self._redis.outbox_length()
+
+    def repair(self, reason: str) -> None:
+        """Stream or group is gone, says who reads it. Raises PortErrors."""
+        self._redis.make_outbox()
+        self.start_over(reason)
+        self._in_stream = self._redis.outbox_length()
+
+    def take_acknowledged(self) -> None:
+        """Forget what the store has. Raises PortErrors."""
+        acked = self._redis.acked_id()
+        self._in_stream = self._redis.outbox_length()
+        if acked is None:
+            return
+        boot, row = entry_id(acked)
+        if boot != self._spool.boot_ms:
+            return  # an older forwarding of rows that are being forwarded again: their own acknowledgement will come
+        while self._outstanding and self._outstanding[0][0] <= row:
+            self._outstanding_bytes -= self._outstanding.popleft()[1]
+        self._spool.forget(min(row, self._forwarded_row))
+
+
+def entry_id(text: str) -> tuple[int, int]:
+    """A stream's entry id as a pair that sorts."""
+    boot, _, row = text.partition("-")
+    return int(boot), int(row)
