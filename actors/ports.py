@@ -184,7 +184,8 @@ class Link(Protocol):
 class Bus(Protocol):
     """Publisher's Redis."""
 
-    link: Link
+    @property
+    def link(self) -> Link: ...
 
     def publish_ticks(self, columns: Sequence[TickColumns]) -> None:
         """Publish each tick as one message on its asset's channel, in order, in one round trip."""
@@ -214,7 +215,8 @@ class OutboxEntry:
 class BufferRedis(Protocol):
     """BufferKeeper's Redis: buffer lists, epoch hashes, its outbox stream."""
 
-    link: Link
+    @property
+    def link(self) -> Link: ...
 
     def epoch(self, asset: str) -> EpochRecord: ...
 
@@ -247,7 +249,8 @@ class BufferRedis(Protocol):
 class OutboxRedis(Protocol):
     """BatchWriter's Redis: the outbox stream as a consumer of its group."""
 
-    link: Link
+    @property
+    def link(self) -> Link: ...
 
     def read_own_pending(self, after_id: str, limit: int) -> Sequence[OutboxEntry]:
         """Entries delivered to this consumer before and never acknowledged. Raises OutboxMissing."""
@@ -269,7 +272,8 @@ class OutboxRedis(Protocol):
 class CacheRedis(Protocol):
     """CacheManager's Redis: `historical:{asset}:{timeframe}`."""
 
-    link: Link
+    @property
+    def link(self) -> Link: ...
 
     def put(self, entries: Sequence[tuple[str, str, bytes]]) -> None:
         """Set (asset, timeframe, JSON array) each with the cache's time to live."""
@@ -280,7 +284,8 @@ class CacheRedis(Protocol):
 class RegistryRedis(Protocol):
     """TickIngestor's Redis: the hash `tickwire:assets`."""
 
-    link: Link
+    @property
+    def link(self) -> Link: ...
 
     def register(self, assets: Mapping[str, bytes]) -> None:
         """Set asset → JSON {feed, source, name, kind}."""
@@ -289,7 +294,8 @@ class RegistryRedis(Protocol):
 class MonitorRedis(Protocol):
     """MetricsCollector's Redis: INFO and `system_status`."""
 
-    link: Link
+    @property
+    def link(self) -> Link: ...
 
     def info(self) -> Mapping[str, str]:
         """INFO's fields as text; empty where the server has no INFO (fakeredis)."""
