@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from decimal import Decimal
+from math import isnan
 from typing import Any
 
 ASSET = re.compile(r"[A-Za-z0-9#._/-]{1,20}", re.ASCII)
@@ -54,6 +55,8 @@ def price_texts(values: Sequence[Any]) -> list[str] | None:
     """The texts of a whole column at once; None if any needs a look of its own (`price_text` gives it)."""
     if not set(map(type, values)) <= {float, int} or min(values) < 1e-4 or not max(values) < MAX_PRICE:
         return None
+    if isnan(sum(values)):
+        return None
     texts = list(map(repr, values))
     return texts if max(map(len, texts)) <= _SAFE_TEXT else None
 
@@ -74,7 +77,7 @@ def stamp_us(value: object, unit: str) -> tuple[int, str] | None:
 def stamps_us(values: Sequence[Any], unit: str) -> tuple[list[int], list[str]] | None:
     """A whole column of stamps at once; None if any needs a look of its own."""
     kinds = set(map(type, values))
-    if not kinds <= {float, int} or not min(values) > 0 or not max(values) < 1e20:
+    if not kinds <= {float, int} or not min(values) > 0 or not max(values) < 1e20 or isnan(sum(values)):
         return None
     if unit == "s":
         micros = [round(value * 1e6) for value in values] if kinds == {float} else [_scaled(v, unit) for v in values]
