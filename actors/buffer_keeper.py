@@ -14,7 +14,7 @@ import structlog
 
 from tickwire.actors.forwarder import Forwarder
 from tickwire.actors.kernel.behaviour import Context, Timer
-from tickwire.actors.ports import BufferRedis, Clock, OutboxMissing, PortError, Spool, SpoolFailed
+from tickwire.actors.ports import BufferRedis, Clock, PortError, Spool, SpoolFailed
 from tickwire.market.identity import new_epoch
 from tickwire.market.ownership import Ownership, continues
 from tickwire.market.packing import pack
@@ -95,7 +95,7 @@ class BufferKeeper:
 
     def open(self) -> None:
         self._spool = self._make_spool()
-        self._taken = dict(self._spool.taken())
+        self._taken = dict(self._spool.taken()) | {message.sender: message.number for message in self._unaccepted}
         self._redis = self._make_redis()
         self._forwarder = Forwarder(
             self._redis,
@@ -273,6 +273,8 @@ class BufferKeeper:
         if self._unaccepted:
             self._accept([])
         if self._redis.link.up:
+            if self._forwarder.lost:
+                self._reach(lambda: self._forwarder.repair(self._forwarder.lost))
             if self._forwarder.pending_entries or self._drains:
                 self._reach(self._forwarder.take_acknowledged)
             self._forward_on()
@@ -289,8 +291,6 @@ class BufferKeeper:
     def _reach(self, act: Callable[[], None]) -> None:
         try:
             act()
-        except OutboxMissing as error:
-            self._forwarder.start_over(str(error))
         except PortError as error:
             _log.warning("redis_not_reached", error=str(error))
 

@@ -51,6 +51,8 @@ class Forwarder:
         self._in_stream = 0
         self.trouble = ""
         """Why the last attempt failed although the link is up; empty after a success."""
+        self.lost = ""
+        """Set when stream or group was found gone: `repair` is due."""
 
     @property
     def pending_entries(self) -> int:
@@ -111,8 +113,8 @@ class Forwarder:
         try:
             self._redis.forward(pushes, [OutboxEntry(f"{boot}-{row}", payload) for row, payload in rows])
         except OutboxMissing as error:
-            self._after_doubt(pushes, "")
-            self.start_over(str(error))
+            self._after_doubt(pushes, "outbox lost")
+            self.lost = str(error)
             return False
         except LinkDown as error:
             self._after_doubt(pushes, error.detail)
@@ -186,6 +188,7 @@ class Forwarder:
     def repair(self, reason: str) -> None:
         """Stream or group is gone, says who reads it. Raises PortErrors."""
         self._redis.make_outbox()
+        self.lost = ""
         self.start_over(reason)
         self._in_stream = self._redis.outbox_length()
 

@@ -53,7 +53,7 @@ class SqliteSpool:
 
     def new_boot(self) -> int:
         last = self._db.execute("select value from meta where name = 'boot_ms'").fetchone()
-        boot = max(self._now_ms(), last[0] + 1 if last else 0)
+        boot: int = max(self._now_ms(), last[0] + 1 if last else 0)
         self._db.execute("insert or replace into meta values ('boot_ms', ?)", (boot,))
         self._boot_ms = boot
         return boot
