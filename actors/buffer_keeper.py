@@ -109,7 +109,7 @@ class BufferKeeper:
         self._gateway = self._context.address("gateway")
         if self._spool.first_row <= self._spool.last_row:
             rows = self._spool.last_row - self._spool.first_row + 1
-            _log.info("spool_has_rows", rows=rows, bytes=self._spool.bytes)
+            _log.info("spool_has_rows", rows=rows, bytes=self._spool.size_bytes)
         self._redis.link.start()
         self._context.after(self._settings.poll_s, Poll())
 
@@ -281,7 +281,7 @@ class BufferKeeper:
         self._metrics.tell(
             SpoolMeasured(
                 spool_rows=self._spool.last_row - self._spool.first_row + 1,
-                spool_bytes=self._spool.bytes,
+                spool_bytes=self._spool.size_bytes,
                 window_entries=self._forwarder.pending_entries,
                 commit_seconds=self._commit_seconds,
                 forward_seconds=0.0,

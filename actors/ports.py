@@ -148,7 +148,7 @@ class Spool(Protocol):
         """The newest row ever written."""
 
     @property
-    def bytes(self) -> int:
+    def size_bytes(self) -> int:
         """What the rows held weigh."""
 
     def sync(self) -> None:

@@ -35,14 +35,13 @@ class SqliteSpool:
             self._db.execute(f"pragma synchronous={sync}")
             self._db.executescript(_SCHEMA.read_text())
             self._db.execute("delete from taken where sender not like ? || '/%'", (run_id,))
-            self._bytes, first = self._db.execute(
-                "select coalesce(sum(length(entry)), 0), min(row) from spool"
-            ).fetchone()
+            weight, first = self._db.execute("select coalesce(sum(length(entry)), 0), min(row) from spool").fetchone()
             newest = self._db.execute("select seq from sqlite_sequence where name = 'spool'").fetchone()
         except sqlite3.Error as error:
             raise SpoolFailed(
                 f"the spool {path} can't be opened ({error}); is the disk full or the file damaged?"
             ) from (error)
+        self._bytes: int = weight
         self._last_row: int = newest[0] if newest else 0
         self._first_row: int = first if first is not None else self._last_row + 1
         self._boot_ms = self.new_boot()
@@ -103,7 +102,7 @@ class SqliteSpool:
         return self._last_row
 
     @property
-    def bytes(self) -> int:
+    def size_bytes(self) -> int:
         return self._bytes
 
     def sync(self) -> None:
