@@ -7,7 +7,7 @@ If it dies  the messages in flight come again; the spool knows the last one take
           committed once. A new boot id forwards what is not stored; uids absorb the repeats.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -74,11 +74,11 @@ class BufferKeeper:
         redis: Callable[[], BufferRedis],
         spool: Callable[[], Spool],
         clock: Clock,
-        feeds: Sequence[str],
+        feeds: Mapping[str, str],
         unaccepted: list[Intake],
         settings: BufferKeeperSettings,
     ) -> None:
-        """`feeds`: the ids of all TickIngestors. `unaccepted` outlives incarnations: what a full disk did not take."""
+        """`feeds`: feed → its TickIngestor's id. `unaccepted` outlives incarnations: what a full disk did not take."""
         self._context = context
         self._make_redis = redis
         self._make_spool = spool
@@ -174,8 +174,8 @@ class BufferKeeper:
         """Nothing of it is accepted: keep it, stop the feeds, try again at the next poll."""
         if not self._unaccepted:
             _log.error("spool_failed", error=str(error))
-            for feed in self._feeds:
-                self._context.address(feed).tell(FeedHeld(held=True, reason=str(error)), control=True)
+            for ingestor in self._feeds.values():
+                self._context.address(ingestor).tell(FeedHeld(held=True, reason=str(error)), control=True)
         self._unaccepted[:] = messages
         for message in messages:
             self._taken[message.sender] = message.number
@@ -184,8 +184,8 @@ class BufferKeeper:
         if self._unaccepted:
             self._unaccepted.clear()
             _log.info("spool_works_again")
-            for feed in self._feeds:
-                self._context.address(feed).tell(FeedHeld(held=False), control=True)
+            for ingestor in self._feeds.values():
+                self._context.address(ingestor).tell(FeedHeld(held=False), control=True)
 
     def _adopt_owners(self, messages: Sequence[Intake]) -> None:
         """After a restart the grants are forgotten: who sends live ticks has one."""
@@ -244,9 +244,9 @@ class BufferKeeper:
     def _release(self, feed: str) -> None:
         self._releases.pop(feed, None)
         for asset in self._ownership.release(feed):
-            for peer in self._feeds:
+            for peer, ingestor in self._feeds.items():
                 if peer != feed:
-                    self._context.address(peer).tell(AssetReleased(asset=asset))
+                    self._context.address(ingestor).tell(AssetReleased(asset=asset))
 
     # -- Redis -------------------------------------------------------------------------------------------------
 

@@ -41,7 +41,7 @@ class Keeper:
             redis=lambda: self.redis.buffer("p1", self.on_link),
             spool=self.make_spool,
             clock=self.stage.clock,
-            feeds=["f1", "f2"],
+            feeds={"f1": "ingestor:1", "f2": "ingestor:2"},
             unaccepted=self.unaccepted,
             settings=self.settings,
         )
@@ -307,9 +307,9 @@ def test_an_asset_has_one_feed_until_that_has_been_down_for_a_minute(make: Calla
     assert keeper.ask("A", "f2") == [AssetRefused(asset="A", feed="f2", owner="f1")]
     keeper.stage.step(FeedChanged(feed="f1", state="down"))
     keeper.stage.advance(59.0)
-    assert keeper.stage.told("f2", AssetReleased) == []
+    assert keeper.stage.told("ingestor:2", AssetReleased) == []
     keeper.stage.advance(1.5)
-    assert keeper.stage.told("f2", AssetReleased) == [AssetReleased(asset="A")]
+    assert keeper.stage.told("ingestor:2", AssetReleased) == [AssetReleased(asset="A")]
     assert [type(answer) for answer in keeper.ask("A", "f2")] == [AssetGranted]
 
 
@@ -343,14 +343,14 @@ def test_a_full_disk_holds_the_feeds_and_loses_nothing(
     keeper.restart()
     FullDisk.full = True
     keeper.stage.step(received(1, columns("A", 1, 2)))
-    assert keeper.stage.told("f1", FeedHeld) == [FeedHeld(held=True, reason="database or disk is full")]
+    assert keeper.stage.told("ingestor:1", FeedHeld) == [FeedHeld(held=True, reason="database or disk is full")]
     assert keeper.outbox_prices() == []
     keeper.restart()  # even a restart in this state loses nothing
     FullDisk.full = False
     keeper.stage.step(received(1, columns("A", 1, 2)))
     keeper.stage.advance(1.0)
     assert keeper.outbox_prices() == prices(1, 2)
-    assert keeper.stage.told("f1", FeedHeld)[-1] == FeedHeld(held=False)
+    assert keeper.stage.told("ingestor:1", FeedHeld)[-1] == FeedHeld(held=False)
 
 
 def test_a_drain_waits_until_all_is_forwarded_and_says_what_is_left(make: Callable[..., Keeper]) -> None:
