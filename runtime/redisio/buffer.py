@@ -85,7 +85,7 @@ class RedisBuffer:
 
     def make_outbox(self) -> None:
         error = first_error(self._link.call(pack("XGROUP", "CREATE", self._outbox, GROUP, 0, "MKSTREAM"), 1))
-        if error is not None and not str(error).startswith("BUSYGROUP"):
+        if error is not None and "BUSYGROUP" not in str(error):
             raise refusal(error) from error
 
     def outbox_length(self) -> int:

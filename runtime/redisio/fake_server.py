@@ -15,6 +15,7 @@ import threading
 from typing import Any
 
 from fakeredis import TcpFakeServer
+from redis.exceptions import AuthenticationError, ResponseError
 
 WRITE_S = 5.0
 
@@ -39,13 +40,32 @@ class _PatientFile:
         """Nothing is held back."""
 
 
+class _PatientClient:
+    """fakeredis' inner client, whose error replies are answers. Raised, they make its server hang up after each."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def read_response(self) -> Any:
+        try:
+            return self._client.read_response()
+        except (ResponseError, AuthenticationError) as error:
+            return error
+
+
 def _patient(handler: Any) -> Any:
-    """fakeredis' request handler, with that writing side."""
+    """fakeredis' request handler, with the two above."""
 
     class Patient(handler):  # type: ignore[misc]  # it is known at run time only
+        current_client: Any
+
         def setup(self) -> None:
             super().setup()
             self.writer.writer = _PatientFile(self.connection)
+            self.current_client = _PatientClient(self.current_client)
 
     return Patient
 

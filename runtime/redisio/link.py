@@ -8,6 +8,7 @@ never connects and never closes: when a round trip fails it marks the link degra
 import contextlib
 import random
 import select
+import selectors
 import socket
 import threading
 import time
@@ -252,7 +253,9 @@ def _left(deadline: float) -> float:
 def _hung_up(connected: socket.socket, wake: socket.socket) -> bool:
     """Wait until woken or, where the system can tell without reading (Linux), until the peer has hung up."""
     if not hasattr(select, "POLLRDHUP"):
-        select.select([wake], [], [])
+        with selectors.DefaultSelector() as selector:
+            selector.register(wake, selectors.EVENT_READ)
+            selector.select()
         return False
     poller = select.poll()
     poller.register(wake, select.POLLIN)

@@ -227,14 +227,13 @@ class MemoryBuffer:
 
     def _epoch(self, asset: str) -> EpochRecord:
         kept = self._redis.hashes.get(self._redis.keys.epoch(asset), {})
-        head = self._redis.lists.get(self._redis.keys.ticks(asset), [b"{}"])[0]
-        tick = orjson.loads(head)
+        head_epoch, head_seq = head_position(self._redis.lists.get(self._redis.keys.ticks(asset), [b"null"])[0])
         return EpochRecord(
             epoch=kept["epoch"].decode() if "epoch" in kept else None,
             seq=int(kept.get("seq", b"0")),
             clean=kept.get("clean") == b"1",
-            head_epoch=tick.get("epoch"),
-            head_seq=tick.get("seq", 0),
+            head_epoch=head_epoch,
+            head_seq=head_seq,
         )
 
     def newest(self, asset: str) -> Sequence[bytes]:
@@ -348,7 +347,8 @@ class MemoryOutbox:
         return [OutboxEntry(format_id(place), stream.entries[place]) for place in places]
 
     def acknowledge(self, ids: Sequence[str]) -> None:
-        self._redis.call(self.link, lambda: self._acknowledge(ids))
+        if ids:
+            self._redis.call(self.link, lambda: self._acknowledge(ids))
 
     def _acknowledge(self, ids: Sequence[str]) -> None:
         stream = self._stream()
@@ -417,6 +417,17 @@ class MemoryMonitor:
     def publish_status(self, payload: bytes) -> None:
         channel = self._redis.keys.system_status
         self._redis.call(self.link, lambda: self._redis.published.append((channel, payload)))
+
+
+def head_position(head: bytes) -> tuple[str | None, int]:
+    """(epoch, seq) of a buffer's head; nothing for what another writer put there."""
+    try:
+        match orjson.loads(head):
+            case {"epoch": str(epoch), "seq": int(seq)}:
+                return epoch, seq
+    except orjson.JSONDecodeError:
+        pass
+    return None, 0
 
 
 def parse_id(text: str) -> Id:
