@@ -1,0 +1,202 @@
+"""From a decoder's events to messages: checks, clock offset, identity, numbers, encoding. Pure, one a feed.
+
+What a step takes in is collected and handed out by `messages`; the shared `FeedMemory` changes only in `settle`, after
+the messages were put into the mailboxes: a step that crashes and comes again gives the same ordinals and numbers.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from tickwire.market.intake import GoodTicks, Intake
+from tickwire.market.numbering import Numbering
+from tickwire.market.offset import OffsetChange, OffsetEstimator
+from tickwire.market.ordinals import Ordinals
+from tickwire.market.wire import CandleRows, HistoryRows, LiveRows
+from tickwire.messages.ticks import BackfillReceived, BrokerCandles, HistoryColumns, TickColumns, TicksReceived
+
+EARLY_HISTORY_MAX = 64
+"""History messages held until a live tick has shown the clock offset."""
+
+
+@dataclass(slots=True)
+class FeedMemory:
+    """What of a feed outlives its ingestor's incarnations (within one run of the process)."""
+
+    ordinals: Ordinals = field(default_factory=Ordinals)
+    number: int = 0
+    """Of the last message sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineSettings:
+    sender: str
+    feed: str
+    source: str
+    unit: str = "s"
+    unique_stamps: bool = False
+    estimates_offset: bool = False
+    selected: Collection[str] = ()
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Ticks that become one message: same moment of receipt."""
+
+    recv_us: int
+    live: list[TickColumns] = field(default_factory=list)
+    history: list[HistoryColumns] = field(default_factory=list)
+    candles: list[BrokerCandles] = field(default_factory=list)
+
+
+class FeedPipeline:
+    """One incarnation's. Feed it events, then `messages`, put them, then `settle`."""
+
+    def __init__(self, settings: PipelineSettings, memory: FeedMemory, offset: OffsetEstimator) -> None:
+        self._settings = settings
+        self._memory = memory
+        self._memory.ordinals.forget_staged()
+        self._offset = offset
+        self._offset_known = not settings.estimates_offset
+        self.intake = Intake(
+            unit=settings.unit,
+            unique_stamps=settings.unique_stamps,
+            ordinals=memory.ordinals,
+            selected=settings.selected,
+        )
+        self.numbering = Numbering(settings.source)
+        self._batches: list[_Batch] = []
+        self._early: list[tuple[HistoryRows | CandleRows, int, int]] = []
+        self._numbered = memory.number
+        self.newest_us: dict[str, int] = {}
+        self.lateness_us = 0
+        self.offset_changes: list[OffsetChange] = []
+
+    @property
+    def offset_us(self) -> int:
+        """The source's clock ahead of UTC, as far as known."""
+        return self._offset.offset_us if self._settings.estimates_offset else 0
+
+    def live(self, rows: LiveRows, arrival_us: int, recv_us: int) -> list[str]:
+        """Take live ticks; returns the assets they were of."""
+        good = self.intake.live(rows, arrival_us + self.offset_us)
+        if good and self._settings.estimates_offset:
+            self._observe(max(ticks.raw_us[-1] for ticks in good), arrival_us)
+        for ticks in good:
+            self._take(ticks, recv_us)
+        if self._early and self._offset_known:
+            self.take_early()
+        return [ticks.asset for ticks in good]
+
+    def _observe(self, newest_us: int, arrival_us: int) -> None:
+        change = self._offset.observe(newest_us, arrival_us)
+        self._offset_known = True
+        if change is not None:
+            self.offset_changes.append(change)
+
+    def _take(self, ticks: GoodTicks, recv_us: int) -> None:
+        newest = self.newest_us.get(ticks.asset, 0)
+        self.lateness_us = max(self.lateness_us, newest - min(ticks.raw_us)) if newest else self.lateness_us
+        self.newest_us[ticks.asset] = max(newest, max(ticks.raw_us))
+        columns = self.numbering.number(ticks, recv_us, self.offset_us)
+        if columns is not None:
+            self._batch(recv_us).live.append(columns)
+        elif self.numbering.refused(ticks.asset):
+            self.intake.count(ticks.asset, "not_owner", len(ticks.raw_us))
+
+    def past(self, rows: HistoryRows | CandleRows, arrival_us: int, recv_us: int) -> None:
+        """Take history or candles of the broker; held while the clock offset is not known yet."""
+        if not self._offset_known and len(self._early) < EARLY_HISTORY_MAX:
+            self._early.append((rows, arrival_us, recv_us))
+            return
+        if isinstance(rows, CandleRows):
+            candles = self.intake.candles(rows, self.offset_us, arrival_us + self.offset_us)
+            if candles is not None:
+                self._batch(recv_us).candles.append(candles)
+            return
+        ticks = self.intake.history(rows, arrival_us + self.offset_us)
+        if ticks is None:
+            return
+        if self.numbering.refused(ticks.asset):
+            self.intake.count(ticks.asset, "not_owner", len(ticks.raw_us))
+            return
+        self._batch(recv_us).history.append(_history(ticks, self.offset_us))
+
+    def take_early(self) -> None:
+        """Take the history that waited for the offset (at a drain: with what its own stamps say of it)."""
+        early, self._early = self._early, []
+        if early and not self._offset_known:
+            for rows, at, _ in early:
+                ticks = self.intake.history(rows, at) if isinstance(rows, HistoryRows) else None
+                if ticks is not None:
+                    self._observe(max(ticks.raw_us), at)
+            self._offset_known = True
+        for rows, arrival_us, recv_us in early:
+            self.past(rows, arrival_us, recv_us)
+
+    def grant(self, asset: str, epoch: str, next_seq: int) -> None:
+        """The asset may go out: number what was held for it."""
+        for recv_us, columns in self.numbering.grant(asset, epoch, next_seq):
+            self._batch(recv_us).live.append(columns)
+
+    def refuse(self, asset: str, owner: str) -> None:
+        dropped = self.numbering.refuse(asset, owner)
+        if dropped:
+            self.intake.count(asset, "not_owner", dropped)
+
+    def _batch(self, recv_us: int) -> _Batch:
+        if not self._batches or self._batches[-1].recv_us != recv_us:
+            self._batches.append(_Batch(recv_us))
+        return self._batches[-1]
+
+    def messages(self) -> list[TicksReceived | BackfillReceived]:
+        """What was taken since the last `settle`, numbered, in order. Empty if nothing came of it."""
+        messages: list[TicksReceived | BackfillReceived] = []
+        for batch in self._batches:
+            if batch.live:
+                messages.append(self._live_message(batch))
+            if batch.history or batch.candles:
+                messages.append(self._history_message(batch))
+        return messages
+
+    def _live_message(self, batch: _Batch) -> TicksReceived:
+        self._numbered += 1
+        return TicksReceived(
+            sender=self._settings.sender,
+            number=self._numbered,
+            feed=self._settings.feed,
+            source=self._settings.source,
+            recv_us=batch.recv_us,
+            ticks=sum(len(columns.encoded) for columns in batch.live),
+            columns=batch.live,
+        )
+
+    def _history_message(self, batch: _Batch) -> BackfillReceived:
+        self._numbered += 1
+        return BackfillReceived(
+            sender=self._settings.sender,
+            number=self._numbered,
+            feed=self._settings.feed,
+            source=self._settings.source,
+            recv_us=batch.recv_us,
+            ticks=sum(len(columns.ts_us) for columns in batch.history),
+            columns=batch.history,
+            candles=batch.candles,
+        )
+
+    def settle(self) -> None:
+        """The messages were put: their ordinals and numbers count."""
+        self._batches = []
+        self._memory.number = self._numbered
+        self._memory.ordinals.commit()
+
+
+def _history(ticks: GoodTicks, offset_us: int) -> HistoryColumns:
+    return HistoryColumns(
+        asset=ticks.asset,
+        offset_us=offset_us,
+        ts_us=[us - offset_us for us in ticks.raw_us] if offset_us else ticks.raw_us,
+        stamps=ticks.stamps,
+        prices=ticks.prices,
+        ordinals=ticks.ordinals,
+        trade_ids=ticks.trade_ids,
+    )
