@@ -8,7 +8,6 @@ backoff.
 import contextlib
 import json
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -22,12 +21,12 @@ import structlog
 
 from tickwire.runtime.platform import own_session
 from tickwire.runtime.redisio.engines import Engine, engines
+from tickwire.runtime.redisio.pause import BACKOFF_S, pause_s
 
 PORT_ATTEMPTS = 8
 START_S = 45.0
 """The guard waits 5 s for its folder's lock and 30 s for its server; past this it is stuck itself."""
 STOP_S = 4.0
-BACKOFF_S = (0.1, 5.0)
 
 DAMAGE = ("reading the append only file", "AOF manifest", "loading the append only file", "Can't handle RDB format")
 """How Redis and Valkey, on their way out, say that they can't load their data."""
@@ -170,8 +169,7 @@ class EmbeddedRedis:
                 _end_orphan(pid)
             again = None
             while again is None:
-                low, high = self._backoff_s
-                if self._stopping.wait(min(high, low * 2 ** min(attempt, 16)) * random.uniform(0.5, 1.0)):
+                if self._stopping.wait(pause_s(attempt, self._backoff_s)):
                     return
                 attempt += 1
                 again, failed = self._launch(self.engine)

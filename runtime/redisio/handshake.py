@@ -10,7 +10,7 @@ from typing import Any
 import redis
 import redis.exceptions
 
-from tickwire.runtime.redisio.url import RedisUrl
+from tickwire.config.urls import RedisServer
 
 CONNECT_TIMEOUT_S = 1.0
 
@@ -18,7 +18,7 @@ CONNECT_TIMEOUT_S = 1.0
 class Opening:
     """One attempt to connect. `abort` ends it early, from any thread."""
 
-    def __init__(self, url: RedisUrl, client_name: str, *, timeout_s: float) -> None:
+    def __init__(self, url: RedisServer, client_name: str, *, timeout_s: float) -> None:
         options: dict[str, Any] = {
             "host": url.host,
             "port": url.port,

@@ -6,7 +6,6 @@ never connects and never closes: when a round trip fails it marks the link degra
 """
 
 import contextlib
-import random
 import select
 import selectors
 import socket
@@ -21,14 +20,14 @@ import structlog
 
 from tickwire.actors.kernel.behaviour import Fence
 from tickwire.actors.ports import LinkDown, Listener
+from tickwire.config.urls import RedisServer
 from tickwire.messages.lifecycle import LinkState
 from tickwire.runtime.redisio.faults import DOWN, TIMEOUT, detail_of
 from tickwire.runtime.redisio.handshake import CONNECT_TIMEOUT_S, Opening, shut
-from tickwire.runtime.redisio.url import RedisUrl
+from tickwire.runtime.redisio.pause import BACKOFF_S, pause_s
 
 TIMEOUT_S = 2.0
 """Deadline of a round trip, writing and reading together."""
-BACKOFF_S = (0.1, 5.0)
 STABLE_S = 1.0
 """A connection that lived shorter counts as a failed attempt, or accepting and hanging up would be a busy loop."""
 SEND_CHUNK = 256 * 1024
@@ -43,7 +42,7 @@ class RedisLink:
 
     def __init__(
         self,
-        url: RedisUrl,
+        url: RedisServer,
         owner: str,
         *,
         listener: Listener | None = None,
@@ -181,9 +180,7 @@ class RedisLink:
                 self._watch(connected)
                 self._tell()
                 attempt = 0 if time.monotonic() - since >= STABLE_S else attempt
-            low, high = self._backoff_s
-            # Jitter on the upper half: links cut at one moment must not all come back at one moment.
-            self._closing.wait(min(high, low * 2 ** min(attempt, 16)) * random.uniform(0.5, 1.0))
+            self._closing.wait(pause_s(attempt, self._backoff_s))
             attempt += 1
 
     def _connect(self) -> socket.socket | None:

@@ -6,7 +6,6 @@ and a half-open connection stays silent for ever. So the relay's heartbeat is li
 """
 
 import contextlib
-import random
 import selectors
 import socket
 import ssl
@@ -19,11 +18,12 @@ import hiredis
 import redis.exceptions
 import structlog
 
+from tickwire.config.urls import RedisServer
 from tickwire.runtime.redisio.faults import detail_of
 from tickwire.runtime.redisio.handshake import Opening
-from tickwire.runtime.redisio.link import BACKOFF_S, RECEIVE_CHUNK, TIMEOUT_S
+from tickwire.runtime.redisio.link import RECEIVE_CHUNK, TIMEOUT_S
+from tickwire.runtime.redisio.pause import BACKOFF_S, pause_s
 from tickwire.runtime.redisio.resp import pack
-from tickwire.runtime.redisio.url import RedisUrl
 
 SILENCE_S = 6.0
 """Three missed heartbeats."""
@@ -41,7 +41,7 @@ class Subscriber:
 
     def __init__(
         self,
-        url: RedisUrl,
+        url: RedisServer,
         heartbeat: str,
         *,
         on_message: Callable[[str, bytes], None],
@@ -111,8 +111,7 @@ class Subscriber:
                     attempt = 0 if heard else attempt
             except (OSError, redis.exceptions.RedisError, hiredis.HiredisError) as error:
                 self._tell(False, detail_of(error))
-            low, high = self._backoff_s
-            self._closing.wait(min(high, low * 2 ** min(attempt, 16)) * random.uniform(0.5, 1.0))
+            self._closing.wait(pause_s(attempt, self._backoff_s))
             attempt += 1
 
     def _connect(self) -> socket.socket:

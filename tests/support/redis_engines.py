@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import redis
 from support.redis_doubles import MemoryRedis
-from support.redis_server import eventually
+from support.redis_server import address, eventually
 
 from tickwire.actors.ports import BufferRedis, Bus, CacheRedis, MonitorRedis, OutboxRedis, RegistryRedis
 from tickwire.market.keys import Keys
@@ -17,7 +17,6 @@ from tickwire.runtime.redisio.link import RedisLink
 from tickwire.runtime.redisio.monitor import RedisMonitor
 from tickwire.runtime.redisio.outbox import RedisOutbox
 from tickwire.runtime.redisio.registry import RedisRegistry
-from tickwire.runtime.redisio.url import parse_redis_url
 
 PRODUCER = "p1"
 Collect = Callable[[int], list[tuple[str, bytes]]]
@@ -57,7 +56,7 @@ class ServerEngine:
         self._client: Any = redis.Redis.from_url(url, protocol=2)
 
     def link(self) -> RedisLink:
-        link = RedisLink(parse_redis_url(self._url), f"test-{len(self._links)}", timeout_s=10.0)
+        link = RedisLink(address(self._url), f"test-{len(self._links)}", timeout_s=10.0)
         self._links.append(link)
         link.start()
         eventually(lambda: link.up, "the link is up")

@@ -20,9 +20,18 @@ from urllib.parse import quote
 import redis
 from support.servers import free_port, need
 
+from tickwire.config.urls import RedisServer as RedisAddress
+from tickwire.config.urls import parse_redis
 from tickwire.runtime.redisio import engines as engines_module
 
 PATIENCE_S = 15.0
+
+
+def address(url: str) -> RedisAddress:
+    """A server's URL taken apart."""
+    parsed = parse_redis(url)
+    assert isinstance(parsed, RedisAddress)
+    return parsed
 
 
 def eventually(condition: Callable[[], object], what: str, *, within_s: float = PATIENCE_S) -> None:
