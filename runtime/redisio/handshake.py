@@ -11,6 +11,7 @@ import redis
 import redis.exceptions
 
 from tickwire.config.urls import RedisServer
+from tickwire.runtime.redisio.faults import kind_of
 
 CONNECT_TIMEOUT_S = 1.0
 
@@ -38,14 +39,22 @@ class Opening:
         """The connected, authenticated socket, past a PING. Raises redis-py's errors and OSError."""
         try:
             self._connection.connect()
-            # LOADING and the like are refused here: the handshake's own commands are allowed while loading.
-            self._connection.send_command("PING", check_health=False)
-            self._connection.read_response(disconnect_on_error=False)
+            self._probe()
             connected: socket.socket = self._connection.release()
             return connected
         except BaseException:
             self._connection.disconnect()
             raise
+
+    def _probe(self) -> None:
+        """PING: a loading server takes the handshake's own commands, and refuses this one."""
+        self._connection.send_command("PING", check_health=False)
+        try:
+            self._connection.read_response(disconnect_on_error=False)
+        except redis.exceptions.ResponseError as error:
+            # A server that can't persist refuses even PING, yet reads and publishes go on.
+            if kind_of(str(error)) != "misconf":
+                raise
 
     def abort(self) -> None:
         """End the attempt: a read under way returns at once, a TCP connect within its second."""
