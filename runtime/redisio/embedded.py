@@ -26,7 +26,10 @@ from tickwire.runtime.redisio.pause import BACKOFF_S, pause_s
 PORT_ATTEMPTS = 8
 START_S = 45.0
 """The guard waits 5 s for its folder's lock and 30 s for its server; past this it is stuck itself."""
-STOP_S = 4.0
+LOCK_S = 5.0
+"""A killed run's server may still be ending."""
+STOP_S = 3.0
+"""What an orderly end may take before the server is killed; its guard has a second more."""
 
 DAMAGE = ("reading the append only file", "AOF manifest", "loading the append only file", "Can't handle RDB format")
 """How Redis and Valkey, on their way out, say that they can't load their data."""
@@ -49,10 +52,14 @@ class EmbeddedRedis:
         *,
         choose: Callable[[], Iterable[Engine]] = engines,
         backoff_s: tuple[float, float] = BACKOFF_S,
+        lock_s: float = LOCK_S,
+        stop_s: float = STOP_S,
     ) -> None:
         self._folder = data_dir / "redis"
         self._choose = choose
         self._backoff_s = backoff_s
+        self._lock_s = lock_s
+        self._stop_s = stop_s
         self._held: _Held | None = None
         self._engine: Engine | None = None
         self._port = 0
@@ -107,7 +114,7 @@ class EmbeddedRedis:
         if held is not None:
             held.stop()
         if self._keeper is not None:
-            self._keeper.join(STOP_S)
+            self._keeper.join(self._stop_s)
         self._pid = None
 
     # -- starting
@@ -129,7 +136,7 @@ class EmbeddedRedis:
 
     def _launch(self, engine: Engine) -> "tuple[_Held | None, Report]":
         """Start a holding process and read its first report: ready, or why not."""
-        held = _Held(engine, self._port, self._folder)
+        held = _Held(engine, self._port, self._folder, lock_s=self._lock_s, stop_s=self._stop_s)
         with self._lock:
             self._held = held
         if self._stopping.is_set():
@@ -182,8 +189,9 @@ class EmbeddedRedis:
 class _Held:
     """One holding process with its pipes."""
 
-    def __init__(self, engine: Engine, port: int, folder: Path) -> None:
-        config: dict[str, Any] = {"port": port}
+    def __init__(self, engine: Engine, port: int, folder: Path, *, lock_s: float, stop_s: float) -> None:
+        self._stop_s = stop_s
+        config: dict[str, Any] = {"port": port, "lock_s": lock_s, "stop_s": stop_s}
         program = Path(__file__).with_name("fake_server.py" if engine.volatile else "guard.py")
         # The guard needs nothing but the standard library, and starts five times faster without site-packages.
         flags = ["-P"] if engine.volatile else ["-I", "-S"]
@@ -226,7 +234,7 @@ class _Held:
         with contextlib.suppress(OSError, ValueError):  # it has ended; its pipe is closed
             self._process.stdin.write(b"stop\n")
         try:
-            self._process.wait(STOP_S)
+            self._process.wait(self._stop_s + 1.0)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

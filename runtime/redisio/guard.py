@@ -1,8 +1,9 @@
 """The guard: a small process that holds one Redis server, in a session of its own, and ends when its parent does.
 
-Run by path, on the standard library alone (it is up in a few milliseconds): `python -I -S guard.py '<json>'` with
-{"command": [binary, option, …], "port": n, "folder": path}. Its stdin is a pipe from the parent: a line `stop`, or
-its end, which comes however the parent ends, stops the server. On stdout it says, a JSON object a line:
+Run by path, on the standard library alone (it is up in a few milliseconds): `python -I -S guard.py JSON` with
+{"command": [binary, option, …], "port": n, "folder": path, "lock_s": seconds, "stop_s": seconds}. Its stdin is a pipe
+from the parent: a line `stop`, or its end, which comes however the parent ends, stops the server. On stdout it says, a
+JSON object a line:
 
     {"event": "ready", "pid": …}                          the server answers
     {"event": "failed", "reason": …, "detail": …}         it never did: locked, missing, slow, or ended (with its log)
@@ -25,9 +26,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-LOCK_S = 5.0
 READY_S = 30.0
-STOP_S = 3.0
 POLL_S = 0.02
 LOG_TAIL = 4096
 PR_SET_PDEATHSIG = 1
@@ -36,11 +35,13 @@ PR_SET_PDEATHSIG = 1
 class Guard:
     """One server's life. Single-threaded: its preexec function is safe, its death signal means the whole process."""
 
-    def __init__(self, command: list[str], port: int, folder: Path) -> None:
-        self._command = command
-        self._port = port
-        self._log = folder / "server.log"
-        self._folder = folder
+    def __init__(self, wanted: dict[str, Any]) -> None:
+        self._command: list[str] = wanted["command"]
+        self._port: int = wanted["port"]
+        self._folder = Path(wanted["folder"])
+        self._log = self._folder / "server.log"
+        self._lock_s: float = wanted["lock_s"]
+        self._stop_s: float = wanted["stop_s"]
         self._pid = os.getpid()
         self._child_ended, wake = os.pipe()
         for descriptor in (self._child_ended, wake):
@@ -86,7 +87,7 @@ class Guard:
     def _lock(self) -> int | None:
         """The folder's lock, which the server inherits: it is free when the last holder has ended, guard or server."""
         descriptor = os.open(self._folder / "guard.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        deadline = time.monotonic() + LOCK_S
+        deadline = time.monotonic() + self._lock_s
         while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -121,7 +122,7 @@ class Guard:
     def _stop(self, server: "subprocess.Popen[bytes]") -> None:
         server.terminate()
         try:
-            server.wait(STOP_S)
+            server.wait(self._stop_s)
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
@@ -165,5 +166,4 @@ class Guard:
 
 
 if __name__ == "__main__":
-    wanted = json.loads(sys.argv[1])
-    sys.exit(Guard(wanted["command"], wanted["port"], Path(wanted["folder"])).run())
+    sys.exit(Guard(json.loads(sys.argv[1])).run())
