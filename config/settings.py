@@ -65,7 +65,10 @@ def _items(value: Any, separator: str) -> Any:
     if not isinstance(value, str):
         return value
     if value.lstrip().startswith("["):
-        return json.loads(value)
+        try:
+            return json.loads(value)
+        except ValueError as error:
+            raise ValueError('is no JSON list; write ["…", "…"]') from error
     return [item.strip() for item in value.split(separator) if item.strip()]
 
 
