@@ -48,8 +48,8 @@ class Engine(Protocol):
 class ServerEngine:
     """Adapters on a server by URL."""
 
-    def __init__(self, url: str, *, has_info: bool = True) -> None:
-        self.keys = Keys()
+    def __init__(self, url: str, *, has_info: bool = True, keys: Keys | None = None) -> None:
+        self.keys = keys or Keys()
         self.has_info = has_info
         self._url = url
         self._links: list[RedisLink] = []
