@@ -6,6 +6,7 @@ takes apart, not the values: `market.intake` decides which stamps, assets and pr
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Protocol
 
 TEXT = 1
@@ -116,6 +117,27 @@ Event = (
     | Malformed
     | Ignored
 )
+
+
+def merge_live(events: Sequence[Event]) -> list[Event]:
+    """Neighbouring live rows as one, so that a read costs one pass further on."""
+    merged: list[Event] = []
+    for is_live, run in groupby(events, lambda event: type(event) is LiveRows):
+        members = list(run)
+        if not is_live or len(members) == 1:
+            merged += members
+            continue
+        live = [event for event in members if isinstance(event, LiveRows)]
+        ids = [event.trade_ids for event in live]
+        merged.append(
+            LiveRows(
+                [asset for event in live for asset in event.assets],
+                [stamp for event in live for stamp in event.stamps],
+                [price for event in live for price in event.prices],
+                [one for column in ids if column is not None for one in column] if None not in ids else None,
+            )
+        )
+    return merged
 
 
 class Decoder(Protocol):
