@@ -1,24 +1,89 @@
-"""Which assets have fallen silent, by monotonic arrival."""
+"""Which assets have fallen silent, judged by monotonic arrival and by each asset's own pace.
+
+An over-the-counter asset of PocketOption ticks about twice a second (longest silence seen in 13 minutes: 0.72 s) and is
+stale after 5 s. Any other asset may be silent for as long as 20 of its usual pauses or three times its longest recent
+silence, but at least for 5 s and at most for 10 minutes; while its pace is not known yet, for a minute.
+"""
+
+OTC_S = 5.0
+LEAST_S = 5.0
+MOST_S = 600.0
+UNKNOWN_PACE_S = 60.0
+
+USUAL_PAUSES = 20.0
+LONGEST_SILENCES = 3.0
+PACE_KNOWN_AFTER = 5
+"""Pauses measured before the pace counts as known."""
+_NEWEST_WEIGHT = 0.1
+_LONGEST_FADES = 0.98
+
+
+class _Pace:
+    """How one asset arrives. Seconds, monotonic."""
+
+    __slots__ = ("fixed_s", "last", "longest_s", "pause_s", "pauses")
+
+    def __init__(self, fixed_s: float | None, now: float) -> None:
+        self.fixed_s = fixed_s
+        self.last = now
+        self.pauses = 0
+        self.pause_s = 0.0
+        """Mean time between ticks."""
+        self.longest_s = 0.0
+        """Longest silence between arrivals, fading."""
+
+    def arrive(self, now: float, count: int) -> None:
+        silence = now - self.last
+        if silence <= 0.0:
+            return  # more of the same read
+        if silence <= self.limit_s():  # an outage teaches nothing about the pace
+            self.pauses += 1
+            weight = max(_NEWEST_WEIGHT, 1.0 / self.pauses)
+            self.pause_s += (silence / count - self.pause_s) * weight
+            self.longest_s = max(silence, self.longest_s * _LONGEST_FADES)
+        self.last = now
+
+    def limit_s(self) -> float:
+        if self.fixed_s is not None:
+            return self.fixed_s
+        if self.pauses < PACE_KNOWN_AFTER:
+            return UNKNOWN_PACE_S
+        limit = max(USUAL_PAUSES * self.pause_s, LONGEST_SILENCES * self.longest_s)
+        return min(MOST_S, max(LEAST_S, limit))
 
 
 class Staleness:
-    def __init__(self, *, otc_s: float = 5.0, shortest_s: float = 10.0) -> None:
+    """One feed's assets. Not thread-safe."""
+
+    def __init__(self, *, otc_s: float = OTC_S) -> None:
         self._otc_s = otc_s
-        self._shortest_s = shortest_s
-        self._last: dict[str, float] = {}
-        self._gap: dict[str, float] = {}
+        self._paces: dict[str, _Pace] = {}
+        self._deadlines: dict[str, float] = {}
 
     def observe(self, asset: str, now: float, count: int) -> None:
-        last = self._last.get(asset)
-        if last is not None:
-            gap = self._gap.get(asset, now - last)
-            self._gap[asset] = gap + ((now - last) / max(1, count) - gap) / 16
-        self._last[asset] = now
+        """`count` ticks (at least 1) of `asset` arrived at monotonic `now`."""
+        pace = self._paces.get(asset)
+        if pace is None:
+            pace = self._paces[asset] = _Pace(self._otc_s if is_otc(asset) else None, now)
+        else:
+            pace.arrive(now, count)
+        self._deadlines[asset] = now + pace.limit_s()
 
     def stale(self, now: float) -> tuple[str, ...]:
-        return tuple(asset for asset, last in self._last.items() if now - last > self._limit(asset))
+        """Assets silent for longer than they may be, in the order in which they were first seen."""
+        return tuple(asset for asset, deadline in self._deadlines.items() if deadline < now)
 
-    def _limit(self, asset: str) -> float:
-        if asset.endswith("_otc"):
-            return self._otc_s
-        return max(self._shortest_s, 20 * self._gap.get(asset, 60.0))
+    def limit_s(self, asset: str) -> float | None:
+        """How long the asset may be silent; None if it was never seen."""
+        pace = self._paces.get(asset)
+        return pace.limit_s() if pace else None
+
+    def forget(self, asset: str) -> None:
+        """Nobody subscribes to it any more: its silence is no fault."""
+        self._paces.pop(asset, None)
+        self._deadlines.pop(asset, None)
+
+
+def is_otc(asset: str) -> bool:
+    """Whether the name is of an over-the-counter asset: `EURUSD_otc`, and QuFLX v2's `EURUSDOTC`."""
+    return asset[-3:].lower() == "otc"

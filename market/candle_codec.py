@@ -1,0 +1,91 @@
+"""Candle JSON, the contract that readers of `historical:{asset}:{timeframe}` and `tickwire:candles` rely on.
+
+    {"timestamp":1702934400,"open":…,"high":…,"low":…,"close":…,"volume":0,"is_closed":true,
+     "timeframe":"1m","ticks":118,"quality":"live"}
+
+orjson writes `messages.candles.Candle` field by field, in this order.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any, get_args
+
+import orjson
+
+from tickwire.messages.candles import Candle, Quality
+
+_QUALITIES: frozenset[str] = frozenset(get_args(Quality))
+_PRICES = ("open", "high", "low", "close")
+
+
+class BadCandles(ValueError):
+    """A cached value that is no JSON array of candles."""
+
+
+def candle_dict(candle: Candle) -> dict[str, Any]:
+    """The candle as JSON's object, keys in the contract's order."""
+    return {
+        "timestamp": candle.timestamp,
+        "open": candle.open,
+        "high": candle.high,
+        "low": candle.low,
+        "close": candle.close,
+        "volume": candle.volume,
+        "is_closed": candle.is_closed,
+        "timeframe": candle.timeframe,
+        "ticks": candle.ticks,
+        "quality": candle.quality,
+    }
+
+
+def encode_candles(candles: Sequence[Candle]) -> bytes:
+    """A JSON array, in the order given."""
+    return orjson.dumps(list(candles))
+
+
+def decode_candles(payload: bytes, timeframe: str) -> list[Candle]:
+    """Closed candles of a cached array, ascending. Items that are no whole candle are left out.
+
+    QuFLX v1 wrote into the same keys: its items lack our last four fields. Raises BadCandles.
+    """
+    try:
+        items = orjson.loads(payload)
+    except orjson.JSONDecodeError as error:
+        raise BadCandles(f"not JSON: {error}") from error
+    if type(items) is not list:
+        raise BadCandles(f"a JSON {type(items).__name__} instead of an array")
+    candles = {c.timestamp: c for c in (_candle(item, timeframe) for item in items) if c is not None and c.is_closed}
+    return [candles[timestamp] for timestamp in sorted(candles)]
+
+
+def _candle(item: Any, timeframe: str) -> Candle | None:
+    if type(item) is not dict:
+        return None
+    timestamp = item.get("timestamp")
+    prices = [item.get(name) for name in _PRICES]
+    if not _is_number(timestamp) or timestamp != int(timestamp) or not all(map(_is_price, prices)):
+        return None
+    opened, high, low, closed = map(float, prices)
+    if not low <= min(opened, closed) <= max(opened, closed) <= high:
+        return None
+    volume, ticks, quality = item.get("volume"), item.get("ticks"), item.get("quality")
+    return Candle(
+        timestamp=int(timestamp),
+        open=opened,
+        high=high,
+        low=low,
+        close=closed,
+        volume=volume if _is_number(volume) else 0,
+        is_closed=item.get("is_closed", True) is True,
+        timeframe=timeframe,
+        ticks=ticks if type(ticks) is int and ticks >= 0 else 0,
+        quality=quality if type(quality) is str and quality in _QUALITIES else "backfilled",  # type: ignore[arg-type]
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
+
+
+def _is_price(value: Any) -> bool:
+    return _is_number(value) and value > 0
