@@ -138,6 +138,7 @@ class WebSocketConnector:
         *,
         origin: str | None = None,
         timeout_s: float = CONNECT_TIMEOUT_S,
+        send_timeout_s: float = SEND_TIMEOUT_S,
         tls: ssl.SSLContext | None = None,
         max_message: int = MAX_MESSAGE,
     ) -> None:
@@ -145,6 +146,7 @@ class WebSocketConnector:
         self._address = address
         self._origin = origin
         self._timeout_s = timeout_s
+        self._send_timeout_s = send_timeout_s
         self._tls = tls
         self._max_message = max_message
 
@@ -168,7 +170,7 @@ class WebSocketConnector:
         connected, client.sock = client.sock, None
         if connected is None:
             raise FeedClosed(f"no connection within {self._timeout_s:g} s")
-        return WebSocketFeed(connected, max_message=self._max_message)
+        return WebSocketFeed(connected, send_timeout_s=self._send_timeout_s, max_message=self._max_message)
 
     def _handshake(self, client: websocket.WebSocket, address: str) -> None:
         client.connect(  # type: ignore[no-untyped-call]  # the library types most of itself, not this
