@@ -110,6 +110,17 @@ class Store(Protocol):
     def close(self) -> None: ...
 
 
+class Quarantine(Protocol):
+    """Rows that the store refused, kept in the data directory with the reason. Durable when `put` returns."""
+
+    def put(self, rows: Sequence[Row], reason: str) -> None: ...
+
+    def put_raw(self, entry_id: str, payload: bytes, reason: str) -> None:
+        """An outbox entry that can't be unpacked."""
+
+    def close(self) -> None: ...
+
+
 # -- spool ---------------------------------------------------------------------------------------------------------
 
 

@@ -365,7 +365,7 @@ def test_every_receiver_is_told_before_the_numbers_count() -> None:
     feed.grant()
     publisher = feed.stage.context.address("publisher")
     tell: Callable[..., object] = publisher.tell
-    publisher.tell = lambda *_args, **_kwargs: (_ for _ in ()).throw(RuntimeError("crash"))  # type: ignore[assignment]
+    publisher.tell = lambda *_args, **_kwargs: (_ for _ in ()).throw(RuntimeError("crash"))  # type: ignore[method-assign]
     with pytest.raises(RuntimeError):
         feed.live(("A", NOW_S, 1.5))
     publisher.tell = tell  # type: ignore[assignment]

@@ -1,0 +1,13 @@
+create table if not exists quarantine (
+  id integer primary key,
+  at text not null default current_timestamp,
+  reason text not null,
+  uid text unique,
+  pair text,
+  price text,
+  ts_us integer,
+  recv_us integer,
+  source text,
+  entry_id text unique,
+  payload blob
+);

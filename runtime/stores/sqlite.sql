@@ -1,0 +1,12 @@
+create table if not exists historical_ticks (
+  id integer primary key,
+  pair text,
+  price text,
+  timestamp integer,
+  created_at text default current_timestamp,
+  tick_uid text unique,
+  ts_us integer,
+  recv_us integer,
+  source text
+);
+create index if not exists historical_ticks_pair_time on historical_ticks (pair, timestamp);
