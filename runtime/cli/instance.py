@@ -1,0 +1,53 @@
+"""The running relay that other commands talk to: found by its data directory's run.json, or named by `--url`."""
+
+from pathlib import Path
+from typing import Any
+
+from tickwire.runtime.cli.options import load_settings
+from tickwire.runtime.cli.problems import USAGE, CommandFailed
+
+TIMEOUT_S = 10.0
+
+
+class Instance:
+    """A relay's HTTP. Every failure is a CommandFailed that names the address."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def get(self, path: str, **query: str | int) -> Any:
+        """The JSON of a path; 503 answers too (`/readyz` says there what is not ready). Raises CommandFailed."""
+        import httpx
+
+        try:
+            with httpx.Client(base_url=self.url, timeout=TIMEOUT_S, trust_env=False) as client:
+                answer = client.get(path, params=query)
+            body = answer.json()
+        except httpx.HTTPError as error:
+            raise CommandFailed(
+                f"no answer from {self.url} ({error or type(error).__name__}); is the relay running there? see --url"
+            ) from error
+        except ValueError as error:
+            raise CommandFailed(f"{self.url}{path} answered no JSON; is that address a relay's? see --url") from error
+        if answer.is_error and answer.status_code != 503:
+            said = body.get("user_message") or body.get("error_message") if isinstance(body, dict) else None
+            raise CommandFailed(f"{self.url}{path}: {said or f'status {answer.status_code}'}")
+        return body
+
+
+def find_instance(url: str | None, data_dir: str | None, config: Path | None) -> Instance:
+    """The relay at `url`, else the one on the data directory. Raises CommandFailed where there is none."""
+    if url is not None:
+        if not url.startswith(("http://", "https://")):
+            raise CommandFailed(f"--url {url}: write http://HOST:PORT", USAGE)
+        return Instance(url.rstrip("/"))
+    from tickwire.runtime.datadir import find_run
+
+    folder = load_settings({"data_dir": data_dir}, config).settings.data_dir
+    found = find_run(folder)
+    if found is None:
+        raise CommandFailed(
+            f"no relay runs on the data directory {folder}; start one with tickwire run, "
+            "name its directory with --data-dir or its address with --url"
+        )
+    return Instance(found.http)

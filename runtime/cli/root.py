@@ -1,0 +1,34 @@
+"""The list of commands."""
+
+import typer
+
+from tickwire.runtime.cli.config import check_config, show_config
+from tickwire.runtime.cli.history import history
+from tickwire.runtime.cli.record import record
+from tickwire.runtime.cli.relay import replay, run
+from tickwire.runtime.cli.simulate import simulate
+from tickwire.runtime.cli.status import status
+from tickwire.runtime.cli.version import version
+
+
+def application() -> typer.Typer:
+    """A new command is a module of its own and a line here."""
+    root = typer.Typer(
+        help="Relay market ticks: a broker's WebSocket to Redis, browsers and a database.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    root.command("run")(run)
+    root.command("replay")(replay)
+    root.command("simulate")(simulate)
+    root.command("record")(record)
+    root.command("status")(status)
+    root.command("history")(history)
+    config = typer.Typer(help="What the settings are, and whether they can be used.", no_args_is_help=True)
+    config.command("show")(show_config)
+    config.command("check")(check_config)
+    root.add_typer(config, name="config")
+    root.command("version")(version)
+    return root
