@@ -37,7 +37,11 @@ RecordedFrame = tuple[int, int, bytes]
 """(arrival µs, opcode, payload)."""
 
 
-class RecordingError(Exception):
+class FeedError(Exception):
+    """A feed can't be used as it is set up; names what is wrong and the remedy."""
+
+
+class RecordingError(FeedError):
     """A recording can't be played; names the file and the remedy."""
 
 
