@@ -359,10 +359,10 @@ class FeedSocket(Protocol):
     def fileno(self) -> int: ...
 
     def receive(self) -> Sequence[tuple[int, bytes]]:
-        """All whole data and ping frames that can be read without blocking, as (opcode, payload); empty if none.
+        """Whole data, ping and pong frames of one read that does not block, as (opcode, payload); empty if none.
 
-        Pings have been answered already and are handed over too. Raises FeedClosed, after everything
-        that arrived before the end has been returned.
+        Pings have been answered already; they and pongs are handed over too, as signs of life. Raises FeedClosed,
+        after everything that arrived before the end has been returned.
         """
 
     @property
