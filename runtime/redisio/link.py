@@ -23,13 +23,14 @@ from tickwire.actors.ports import LinkDown, Listener
 from tickwire.config.urls import RedisServer
 from tickwire.messages.lifecycle import LinkState
 from tickwire.runtime.redisio.faults import DOWN, TIMEOUT, detail_of
-from tickwire.runtime.redisio.handshake import CONNECT_TIMEOUT_S, Opening, shut
+from tickwire.runtime.redisio.handshake import Opening, shut
 from tickwire.runtime.redisio.pause import BACKOFF_S, pause_s
 
 TIMEOUT_S = 2.0
 """Deadline of a round trip, writing and reading together."""
 STABLE_S = 1.0
 """A connection that lived shorter counts as a failed attempt, or accepting and hanging up would be a busy loop."""
+CLOSE_S = 0.25
 SEND_CHUNK = 256 * 1024
 RECEIVE_CHUNK = 64 * 1024
 
@@ -113,7 +114,10 @@ class RedisLink:
                 raise LinkDown(detail) from error
 
     def close(self) -> None:
-        """End the connection and the keeper; idempotent. A call under way ends with LinkDown."""
+        """End the connection and the keeper; idempotent. A call under way ends with LinkDown.
+
+        A keeper that is just connecting to a host that says nothing is not waited for: it ends at its own deadline.
+        """
         self._closing.set()
         with self._lock:
             opening, connected = self._opening, self._socket
@@ -124,11 +128,10 @@ class RedisLink:
         if connected is not None:
             shut(connected)
         self._wake()
-        if self._keeper.is_alive() and self._keeper is not threading.current_thread():
-            self._keeper.join(CONNECT_TIMEOUT_S + self._timeout_s)
-        if not self._keeper.is_alive():
-            self._wake_in.close()
-            self._wake_out.close()
+        if self._keeper.ident is None:
+            self._close_wakes()
+        elif self._keeper is not threading.current_thread():
+            self._keeper.join(CLOSE_S)
 
     def shut(self) -> None:
         """Break a call under way (`Context.guard`): it ends with LinkDown and the link reconnects. Any thread."""
@@ -182,6 +185,7 @@ class RedisLink:
                 attempt = 0 if time.monotonic() - since >= STABLE_S else attempt
             self._closing.wait(pause_s(attempt, self._backoff_s))
             attempt += 1
+        self._close_wakes()
 
     def _connect(self) -> socket.socket | None:
         opening = Opening(self.url, f"tickwire:{self.owner}", timeout_s=self._timeout_s)
@@ -233,6 +237,10 @@ class RedisLink:
     def _wake(self) -> None:
         with contextlib.suppress(OSError):  # full: a wake is due already; closed: the keeper has ended
             self._wake_out.send(b"w")
+
+    def _close_wakes(self) -> None:
+        self._wake_in.close()
+        self._wake_out.close()
 
     def _drain_wakes(self) -> None:
         with contextlib.suppress(BlockingIOError):

@@ -21,7 +21,7 @@ import structlog
 from tickwire.config.urls import RedisServer
 from tickwire.runtime.redisio.faults import detail_of
 from tickwire.runtime.redisio.handshake import Opening
-from tickwire.runtime.redisio.link import RECEIVE_CHUNK, TIMEOUT_S
+from tickwire.runtime.redisio.link import CLOSE_S, RECEIVE_CHUNK, TIMEOUT_S
 from tickwire.runtime.redisio.pause import BACKOFF_S, pause_s
 from tickwire.runtime.redisio.resp import pack
 
@@ -94,11 +94,10 @@ class Subscriber:
         if opening is not None:
             opening.abort()
         self._wake()
-        if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join(2 * TIMEOUT_S)
-        if not self._thread.is_alive():
-            self._wake_in.close()
-            self._wake_out.close()
+        if self._thread.ident is None:
+            self._close_wakes()
+        elif self._thread is not threading.current_thread():
+            self._thread.join(CLOSE_S)
 
     # -- the thread
 
@@ -113,6 +112,7 @@ class Subscriber:
                 self._tell(False, detail_of(error))
             self._closing.wait(pause_s(attempt, self._backoff_s))
             attempt += 1
+        self._close_wakes()
 
     def _connect(self) -> socket.socket:
         opening = Opening(self._url, "tickwire:subscriber", timeout_s=TIMEOUT_S)
@@ -197,6 +197,10 @@ class Subscriber:
     def _wake(self) -> None:
         with contextlib.suppress(OSError):  # full: a wake is due already; closed: the thread has ended
             self._wake_out.send(b"w")
+
+    def _close_wakes(self) -> None:
+        self._wake_in.close()
+        self._wake_out.close()
 
     def _drain_wakes(self) -> None:
         with contextlib.suppress(BlockingIOError):

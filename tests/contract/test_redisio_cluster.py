@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from support.redis_engines import ServerEngine
 from support.redis_server import RedisServer, eventually
+from support.servers import free_port
 
 from tickwire.actors.ports import ListPush, OutboxEntry, RedisRefused
 from tickwire.market.keys import Keys
@@ -23,7 +24,9 @@ PUSHES = [ListPush(asset=asset, encoded=[b"$1\r\n1\r\n"], epoch="e", seq=1) for 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     folder = tmp_path_factory.mktemp("cluster")
-    with RedisServer(folder, options=["--cluster-enabled", "yes"]) as running, running.client() as client:
+    # Left to itself the bus takes the port + 10000, which may be past the last there is.
+    options = ["--cluster-enabled", "yes", "--cluster-port", str(free_port())]
+    with RedisServer(folder, options=options) as running, running.client() as client:
         client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
         eventually(lambda: b"cluster_state:ok" in client.execute_command("CLUSTER", "INFO"), "the cluster is up")
         yield running

@@ -246,6 +246,7 @@ def test_tls_refuses_a_certificate_of_another_host(tmp_path: Path, watch: Callab
         eventually(lambda: "certificate refused" in watched.link.detail, "the certificate is refused")
         assert "127.0.0.1" in watched.link.detail
         assert not watched.link.up
+        watched.link.close()
     finally:
         server.kill()
 
@@ -255,6 +256,8 @@ def test_tls_refuses_an_unknown_authority(tmp_path: Path, watch: Callable[..., W
     with RedisServer(tmp_path / "redis", tls=tls) as server:
         watched = watch(server.url.partition("?")[0])
         eventually(lambda: "certificate refused" in watched.link.detail, "the certificate is refused")
+        # Before its server: CPython forgets to close a socket that is reset just before its TLS handshake.
+        watched.link.close()
 
 
 def test_a_frozen_tls_server_times_out_a_large_write(tmp_path: Path, watch: Callable[..., Watched]) -> None:
@@ -266,6 +269,8 @@ def test_a_frozen_tls_server_times_out_a_large_write(tmp_path: Path, watch: Call
         with pytest.raises(LinkDown) as raised:
             watched.call(pack("SET", "k", b"x" * 32_000_000))
         assert raised.value.detail == "timeout"
+        server.thaw()
+        watched.link.close()
 
 
 def test_closing_ends_the_helper_thread_in_every_state(server: RedisServer, watch: Callable[..., Watched]) -> None:
@@ -278,7 +283,8 @@ def test_closing_ends_the_helper_thread_in_every_state(server: RedisServer, watc
         watched.link.close()
         watched.link.close()
         assert not watched.link.up
-    assert not [thread for thread in threading.enumerate() if thread.name == "redis-link-test"]
+    threads = threading.enumerate
+    eventually(lambda: all(each.name != "redis-link-test" for each in threads()), "the helper threads end")
 
 
 def test_a_call_under_way_ends_when_the_link_is_shut(server: RedisServer, watch: Callable[..., Watched]) -> None:

@@ -1,11 +1,12 @@
 """A subscription that knows when it is deaf, and says where it may have missed something."""
 
 import queue
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.redis_server import PATIENCE_S, RedisServer, address
+from support.redis_server import PATIENCE_S, RedisServer, address, eventually
 
 from tickwire.runtime.redisio.subscriber import Subscriber
 
@@ -127,4 +128,5 @@ def test_closing_is_prompt_in_every_state(server: RedisServer, listening: Listen
     for each in (listening, frozen):
         each.subscriber.close()
         each.subscriber.close()
-        assert not each.subscriber._thread.is_alive()
+    threads = threading.enumerate
+    eventually(lambda: all(each.name != "redis-subscriber" for each in threads()), "the reading threads end")
