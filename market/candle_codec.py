@@ -7,14 +7,18 @@ orjson writes `messages.candles.Candle` field by field, in this order.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, get_args
 
 import orjson
 
+from tickwire.market.timeframes import SECONDS
 from tickwire.messages.candles import Candle, Quality
 
-_QUALITIES: frozenset[str] = frozenset(get_args(Quality))
+_QUALITIES: Mapping[str, Quality] = MappingProxyType({quality: quality for quality in get_args(Quality)})
+_LATEST_S = 1e11
+"""Far beyond any time in seconds: a larger stamp is in milliseconds."""
 _PRICES = ("open", "high", "low", "close")
 
 
@@ -46,7 +50,7 @@ def encode_candles(candles: Sequence[Candle]) -> bytes:
 def decode_candles(payload: bytes, timeframe: str) -> list[Candle]:
     """Closed candles of a cached array, ascending. Items that are no whole candle are left out.
 
-    QuFLX v1 wrote into the same keys: its items lack our last four fields. Raises BadCandles.
+    `timeframe` is canonical. QuFLX v1 wrote into the same keys: its items lack our last four fields. Raises BadCandles.
     """
     try:
         items = orjson.loads(payload)
@@ -61,11 +65,11 @@ def decode_candles(payload: bytes, timeframe: str) -> list[Candle]:
 def _candle(item: Any, timeframe: str) -> Candle | None:
     if type(item) is not dict:
         return None
-    timestamp = item.get("timestamp")
-    prices = [item.get(name) for name in _PRICES]
-    if not _is_number(timestamp) or timestamp != int(timestamp) or not all(map(_is_price, prices)):
+    timestamp = _number(item.get("timestamp"))
+    prices = [price for price in map(_number, map(item.get, _PRICES)) if price is not None and price > 0]
+    if timestamp is None or not 0 < timestamp < _LATEST_S or timestamp % SECONDS[timeframe] != 0 or len(prices) != 4:
         return None
-    opened, high, low, closed = map(float, prices)
+    opened, high, low, closed = prices
     if not low <= min(opened, closed) <= max(opened, closed) <= high:
         return None
     volume, ticks, quality = item.get("volume"), item.get("ticks"), item.get("quality")
@@ -75,17 +79,13 @@ def _candle(item: Any, timeframe: str) -> Candle | None:
         high=high,
         low=low,
         close=closed,
-        volume=volume if _is_number(volume) else 0,
+        volume=volume if isinstance(volume, int | float) and math.isfinite(volume) else 0,
         is_closed=item.get("is_closed", True) is True,
         timeframe=timeframe,
         ticks=ticks if type(ticks) is int and ticks >= 0 else 0,
-        quality=quality if type(quality) is str and quality in _QUALITIES else "backfilled",  # type: ignore[arg-type]
+        quality=_QUALITIES.get(quality, "backfilled") if type(quality) is str else "backfilled",
     )
 
 
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)
-
-
-def _is_price(value: Any) -> bool:
-    return _is_number(value) and value > 0
+def _number(value: Any) -> float | None:
+    return float(value) if type(value) in (int, float) and math.isfinite(value) else None

@@ -96,6 +96,8 @@ class Malformed:
     reason: str
     sample: bytes
     """At most SAMPLE_BYTES."""
+    count: int = 1
+    """How many elements of the frame were bad in this way; the sample is of the first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,58 +1,52 @@
-"""JSON ticks of any sender: `json+ws://`, `json+wss://`, and replayed CSV rows.
+"""Ticks as plain JSON over a WebSocket, in the shapes that people send them:
 
-Taken are `["A",ts,price]`, `[["A",ts,price], …]`, an object or a list of objects with asset/symbol/pair,
-price/last/p and timestamp/ts/time/t, or under names given. Anything else that is JSON is chatter and ignored.
+    ["EURUSD",1756866774.962,1.17]                        asset, stamp, price
+    [["EURUSD",1756866774.962,1.17],…]
+    {"symbol":"EURUSD","price":"1.17","timestamp":1756866774.962}        and lists of such
+    {"s":"EURUSD","p":"1.17","T":1756866774962}           with asset=s, price=p, time=T
+
+Whatever else is JSON is an exchange's chatter and ignored; what is no JSON is malformed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import orjson
+from tickwire.market.wire import Event, Frame, Ignored, LiveRows, Malformed, Opened, Send
+from tickwire.market.wire.columns import JOIN_FROM, ROW, ROWS, joined_rows
+from tickwire.market.wire.jsontext import event_name, malformed, read_json
 
-from tickwire.market.wire import (
-    SAMPLE_BYTES,
-    TEXT,
-    Event,
-    Frame,
-    Ignored,
-    LiveRows,
-    Malformed,
-    Opened,
-    Send,
-    merge_live,
-)
+ASSET_FIELDS = ("asset", "symbol", "pair")
+PRICE_FIELDS = ("price", "last", "p")
+TIME_FIELDS = ("timestamp", "ts", "time", "t")
+NAME_FIELDS = ("event", "type", "e", "channel", "op")
+"""What a message that is no tick calls itself."""
 
-ASSET_NAMES = ("asset", "symbol", "pair")
-PRICE_NAMES = ("price", "last", "p")
-TIME_NAMES = ("timestamp", "ts", "time", "t")
-SILENCE_S = 120.0
-"""Own pings are answered long before; only a dead connection is silent for so long."""
+SILENCE_LIMIT_S = 60.0
 
 
-class GenericDecoder:
-    """One connection. `asset`, `price`, `time`, `id`: the sender's names; `subscribe`: a frame sent on connect."""
+class JsonDecoder:
+    """One connection (a `Decoder`)."""
 
     def __init__(
         self,
         *,
-        asset: str | None = None,
-        price: str | None = None,
-        time: str | None = None,
-        id: str | None = None,
+        asset_field: str | None = None,
+        price_field: str | None = None,
+        time_field: str | None = None,
+        id_field: str | None = None,
         subscribe: str | None = None,
     ) -> None:
-        self._names = (
-            (asset,) if asset else ASSET_NAMES,
-            (time,) if time else TIME_NAMES,
-            (price,) if price else PRICE_NAMES,
-        )
-        self._id = id
+        """Field names are looked for among the usual ones where None; `id_field` holds the venue's own trade id."""
+        self._asset_fields = (asset_field,) if asset_field else ASSET_FIELDS
+        self._price_fields = (price_field,) if price_field else PRICE_FIELDS
+        self._time_fields = (time_field,) if time_field else TIME_FIELDS
+        self._id_field = id_field
         self._subscribe = subscribe
-        self._greeted = False
+        self._opened = False
 
     @property
     def silence_limit_s(self) -> float:
-        return SILENCE_S
+        return SILENCE_LIMIT_S
 
     def greeting(self) -> Sequence[Send]:
         return (Send(self._subscribe),) if self._subscribe else ()
@@ -61,74 +55,101 @@ class GenericDecoder:
         return ()
 
     def subscribe(self, asset: str) -> Sequence[Send]:
-        return ()  # what the sender wants to hear is in `subscribe=`
+        return ()  # one `subscribe=` for all, sent at the start
 
     def unsubscribe(self, asset: str) -> Sequence[Send]:
         return ()
 
     def receive(self, frames: Sequence[Frame]) -> Sequence[Event]:
-        opened: list[Event] = [] if self._greeted or not frames else [Opened()]
-        self._greeted = True
-        fast = _lists_of(frames)
-        if fast is not None:
-            return [*opened, fast]
         events: list[Event] = []
-        for _, payload in frames:
-            events += self._take(payload)
-        return opened + merge_live(events)
+        if frames and not self._opened:
+            self._opened = True
+            events.append(Opened())
+        payloads = [payload for _, payload in frames]
+        if len(payloads) >= JOIN_FROM or (payloads and len(payloads[0]) > _LARGE):
+            for opening in (ROWS, ROW):
+                joined = joined_rows(payloads, opening)
+                if joined is not None:
+                    return [*events, joined]
+        rows = _Rows(events)
+        for payload in payloads:
+            self._take(payload, rows)
+        rows.flush()
+        return events
 
-    def _take(self, payload: bytes) -> list[Event]:
+    def _take(self, payload: bytes, rows: "_Rows") -> None:
         try:
-            body = orjson.loads(payload)
-        except (orjson.JSONDecodeError, RecursionError):
-            return [Malformed("no JSON", payload[:SAMPLE_BYTES])]
-        if isinstance(body, list) and len(body) == 3 and isinstance(body[0], str):
-            body = [body]
-        items = body if isinstance(body, list) else [body]
-        events: list[Event] = []
-        for item in items:
-            events.append(self._item(item, payload))
-        return events or [Ignored("empty list")]
+            value = read_json(payload)
+        except ValueError as error:
+            rows.other(malformed(str(error), payload))
+            return
+        if type(value) is list and not _is_row(value):
+            self._take_list(value, rows)
+        elif not self._take_tick(value, rows):
+            rows.other(_chatter(value))
 
-    def _item(self, item: Any, payload: bytes) -> Event:
-        if isinstance(item, list):
-            if len(item) != 3:
-                return Malformed("a tick is [asset, time, price]", payload[:SAMPLE_BYTES])
-            return LiveRows(*([value] for value in item))
-        if not isinstance(item, dict):
-            return Malformed("neither list nor object", payload[:SAMPLE_BYTES])
-        values = [_first(item, names) for names in self._names]
-        if all(value is None for value in values[1:]):
-            kind = item.get("event") or item.get("type") or item.get("channel") or "object"
-            return Ignored(str(kind)[:64])
-        if None in values:
-            return Malformed("an object without asset, time or price", payload[:SAMPLE_BYTES])
-        ids = [item.get(self._id)] if self._id else None
-        return LiveRows([values[0]], [values[1]], [values[2]], ids)
+    def _take_list(self, values: list[Any], rows: "_Rows") -> None:
+        """A list with a tick in it is a list of ticks; one without any is chatter."""
+        bad = [value for value in values if not self._take_tick(value, rows)]
+        if values and len(bad) == len(values):
+            rows.other(_chatter(values))
+        elif bad:
+            rows.other(malformed("no tick, in a list of ticks", bad[0], len(bad)))
+
+    def _take_tick(self, value: Any, rows: "_Rows") -> bool:
+        if type(value) is list:
+            if not _is_row(value):
+                return False
+            rows.add(*value)
+            return True
+        if type(value) is not dict:
+            return False
+        asset, price, stamp = (
+            next((name for name in names if name in value), None)
+            for names in (self._asset_fields, self._price_fields, self._time_fields)
+        )
+        if asset is None or price is None or stamp is None:
+            return False
+        trade_id = value.get(self._id_field) if self._id_field else None
+        rows.add(value[asset], value[stamp], value[price], trade_id, with_id=self._id_field is not None)
+        return True
 
 
-def _first(item: Mapping[str, Any], names: Sequence[str]) -> Any:
-    for name in names:
-        if name in item:
-            return item[name]
-    return None
+_LARGE = 200
+"""A frame of more bytes holds several ticks: worth reading by column."""
 
 
-def _lists_of(frames: Sequence[Frame]) -> LiveRows | None:
-    """A read of nothing but `[["A",ts,price], …]` frames, taken as columns; None at any doubt."""
-    if not frames:
-        return None
-    opcodes, payloads = zip(*frames, strict=True)
-    if set(opcodes) != {TEXT}:
-        return None
-    try:
-        lists = orjson.loads(b"[" + b",".join(payloads) + b"]")
-    except orjson.JSONDecodeError:
-        return None
-    # Two broken frames can join into whole ones: the elements must be as many as the frames.
-    if len(lists) != len(payloads) or set(map(type, lists)) != {list}:
-        return None
-    rows = [row for rows in lists for row in rows]
-    if not rows or set(map(type, rows)) != {list} or set(map(len, rows)) != {3}:
-        return None
-    return LiveRows(*zip(*rows, strict=True))
+class _Rows:
+    """Ticks in a row, put before whatever comes between them; those with trade ids apart from those without."""
+
+    def __init__(self, events: list[Event]) -> None:
+        self._events = events
+        self._rows: list[tuple[Any, Any, Any, Any]] = []
+        self._with_id = False
+
+    def add(self, asset: Any, stamp: Any, price: Any, trade_id: Any = None, *, with_id: bool = False) -> None:
+        if with_id != self._with_id:
+            self.flush()
+            self._with_id = with_id
+        self._rows.append((asset, stamp, price, trade_id))
+
+    def other(self, event: Ignored | Malformed) -> None:
+        self.flush()
+        self._events.append(event)
+
+    def flush(self) -> None:
+        if self._rows:
+            assets, stamps, prices, trade_ids = zip(*self._rows, strict=True)
+            self._events.append(LiveRows(assets, stamps, prices, trade_ids if self._with_id else None))
+            self._rows = []
+
+
+def _is_row(value: list[Any]) -> bool:
+    """Whether a list is `[asset, stamp, price]` by its shape: an asset's text, then two plain values."""
+    return len(value) == 3 and type(value[0]) is str and not any(type(part) in (list, dict) for part in value[1:])
+
+
+def _chatter(value: Any) -> Ignored:
+    if type(value) is dict:
+        return Ignored(next((event_name(value[name]) for name in NAME_FIELDS if name in value), "object"))
+    return Ignored("list" if type(value) is list else "value")

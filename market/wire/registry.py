@@ -1,38 +1,88 @@
-"""The venues, by the scheme of their feed URLs. A new one is one file beside this, one line here, one recording."""
+"""The venues that tickwire speaks with. A new one is a file with its decoder, a line here, and a recording."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from tickwire.market.wire import Decoder
-from tickwire.market.wire.generic import GenericDecoder
+from tickwire.market.wire.generic import JsonDecoder
 from tickwire.market.wire.pocketoption import PocketOptionDecoder
+
+
+class UnknownVenue(ValueError):
+    """No venue has this scheme."""
+
+    def __init__(self, scheme: str) -> None:
+        super().__init__(f"venue {scheme!r}: known are {', '.join(VENUES)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecoderOptions:
+    """What a feed's URL and secrets may say to a decoder; each venue takes what it knows."""
+
+    recorded: bool = False
+    """A replay: no session is to be opened."""
+    session: str | None = field(default=None, repr=False)
+    demo: bool = False
+    asset_field: str | None = None
+    price_field: str | None = None
+    time_field: str | None = None
+    id_field: str | None = None
+    subscribe: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Venue:
-    """What is the same for all connections to a venue."""
-
+    name: str
+    """What people call it."""
     source: str
-    """Part of each tick's uid: never changes."""
-    make_decoder: Callable[..., Decoder]
-    """Made anew for each connection; its keywords are the feed's options."""
+    """In each tick, and an ingredient of its uid: never to be changed."""
     unique_stamps: bool
-    """Whether an exact repeat of (stamp, price) is a duplicate."""
+    """No two ticks of an asset have the same stamp: an exact repeat is a duplicate."""
     estimates_offset: bool
-    """Whether its clock is off by whole quarter hours."""
+    """Its clock is off by whole quarter hours, which is found from arrival times."""
+    make_decoder: Callable[[DecoderOptions], Decoder]
+    """A new decoder, for one connection."""
 
 
-_VENUES = {
-    "json": Venue(source="json", make_decoder=GenericDecoder, unique_stamps=False, estimates_offset=False),
-    "pocketoption": Venue(
-        source="pocketoption", make_decoder=PocketOptionDecoder, unique_stamps=True, estimates_offset=True
-    ),
-}
+def _pocketoption(options: DecoderOptions) -> Decoder:
+    return PocketOptionDecoder(options.session, demo=options.demo, recorded=options.recorded)
 
 
-def venue(name: str) -> Venue:
-    """Raises KeyError, naming those there are."""
-    try:
-        return _VENUES[name]
-    except KeyError:
-        raise KeyError(f"no venue {name!r}; there are {', '.join(_VENUES)}") from None
+def _json(options: DecoderOptions) -> Decoder:
+    return JsonDecoder(
+        asset_field=options.asset_field,
+        price_field=options.price_field,
+        time_field=options.time_field,
+        id_field=options.id_field,
+        subscribe=None if options.recorded else options.subscribe,
+    )
+
+
+VENUES: Mapping[str, Venue] = MappingProxyType(
+    {
+        "pocketoption": Venue(
+            name="PocketOption",
+            source="pocketoption",
+            unique_stamps=True,
+            estimates_offset=True,
+            make_decoder=_pocketoption,
+        ),
+        "json": Venue(
+            name="JSON over WebSocket",
+            source="json",
+            unique_stamps=False,
+            estimates_offset=False,
+            make_decoder=_json,
+        ),
+    }
+)
+"""Scheme → venue; `pocketoption` is the one of `pocketoption+wss://…`."""
+
+
+def venue(scheme: str) -> Venue:
+    """The venue of a feed URL's scheme, with or without its transport (`json`, `json+wss`). Raises UnknownVenue."""
+    found = VENUES.get(scheme.partition("+")[0])
+    if found is None:
+        raise UnknownVenue(scheme)
+    return found

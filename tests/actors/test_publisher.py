@@ -23,7 +23,7 @@ class Bench:
     def start(self) -> None:
         self.actor = Publisher(
             self.stage.context,
-            bus=lambda: self.redis.bus(self.on_link),  # type: ignore[arg-type]
+            bus=lambda: self.redis.bus(self.on_link),
             clock=self.stage.clock,
             keys=Keys(),
             published=self.published,
