@@ -1,87 +1,186 @@
-"""The default store: one SQLite file. It migrates itself."""
+"""The store as one SQLite file, shared with readers: write-ahead log, synchronous NORMAL. It migrates itself.
 
+NORMAL survives the end of the process, SIGKILL included; a loss of power may take the last transactions.
+"""
+
+import re
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from tickwire.actors.ports import StoreMisconfigured, StoreUnavailable
+from tickwire.actors.ports import StoreError, StoreMisconfigured, StoreRefusedRows, StoreUnavailable
 from tickwire.market.rows import Row
+from tickwire.runtime.stores.limits import Limits
+from tickwire.runtime.stores.prices import plain
+from tickwire.runtime.stores.table import OWN_COLUMNS, QUFLX_COLUMNS, TABLE, UID_INDEX, values
 
-_SCHEMA = Path(__file__).with_name("sqlite.sql")
-_COLUMNS = {"tick_uid": "text", "ts_us": "integer", "recv_us": "integer", "source": "text"}
-_INSERT = (
-    "insert or ignore into historical_ticks (pair, price, timestamp, tick_uid, ts_us, recv_us, source)"
-    " values (?, ?, ?, ?, ?, ?, ?)"
-)
+_HERE = Path(__file__).parent
+_CREATE = (_HERE / "sqlite_table.sql").read_text()
+_INSERT = (_HERE / "sqlite_insert.sql").read_text()
+_TICKS = (_HERE / "sqlite_ticks.sql").read_text()
+_NEWEST = (_HERE / "sqlite_newest.sql").read_text()
+
+_TYPES = {"tick_uid": "text", "ts_us": "integer", "recv_us": "integer", "source": "text"}
+_PRICE = re.compile(r"[0-9]{1,10}(?:\.[0-9]{1,10})?", re.ASCII)
+_UID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_MOST_PAIR = 20
+
+_WAIT = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_NOMEM", "SQLITE_INTERRUPT")
+"""Over by themselves, or once somebody makes room: the same rows again."""
 
 
 class SqliteStore:
+    """`actors.ports.Store` in one file."""
+
     slice_rows = 50
     batch_rows = 5000
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, limits: Limits | None = None) -> None:
         self._path = path
+        self._limits = limits or Limits()
+        self._wait_s = self._limits.call_s
         self._db: sqlite3.Connection | None = None
+        self.migrated: list[str] = []
+        """What opening changed in the file: names of columns and indexes, TABLE where it was made."""
 
     def open(self) -> None:
-        if self._db is not None:
-            return
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            db = sqlite3.connect(self._path, isolation_level=None, timeout=5.0)
-            db.execute("pragma journal_mode=wal")
-            db.execute("pragma synchronous=normal")
-            present = {row[1] for row in db.execute("pragma table_info(historical_ticks)")}
-            for name, kind in _COLUMNS.items():
-                if present and name not in present:
-                    db.execute(f"alter table historical_ticks add column {name} {kind}")
-            db.executescript(_SCHEMA.read_text())
-            db.execute("create unique index if not exists historical_ticks_uid on historical_ticks (tick_uid)")
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise StoreUnavailable(f"{self._path}: {error}") from error
-            raise StoreMisconfigured(f"{self._path} is no SQLite database ({error}); name another file") from error
-        self._db = db
+            self._connected()
+        except sqlite3.Error as error:
+            self.close()
+            raise self._explain(error) from error
 
     def write(self, rows: Sequence[Row]) -> int | None:
-        db = self._opened()
-        values = [(r.pair, r.price, r.ts_us // 1_000_000, r.uid, r.ts_us, r.recv_us, r.source) for r in rows]
-        before = db.total_changes
+        rejected = next(filter(None, map(_fault, rows)), None)
+        if rejected is not None:
+            raise StoreRefusedRows("value", rejected)
         try:
-            db.execute("begin immediate")
-            db.executemany(_INSERT, values)
+            return self._insert(rows)
+        except sqlite3.Error as error:
+            raise self._explain(error) from error
+        except (OverflowError, UnicodeEncodeError) as error:
+            raise StoreRefusedRows("value", str(error)) from error
+
+    def _insert(self, rows: Sequence[Row]) -> int:
+        db = self._connected()
+        before = db.total_changes
+        db.execute("begin immediate")
+        try:
+            db.executemany(_INSERT, map(values, rows))
             db.execute("commit")
-        except sqlite3.OperationalError as error:
-            if db.in_transaction:
+        finally:
+            if db.in_transaction:  # an error: SQLite rolls back by itself after some of them, not after all
                 db.execute("rollback")
-            raise StoreUnavailable(f"{self._path}: {error}") from error
         return db.total_changes - before
 
     def ticks(self, pair: str, from_us: int, to_us: int, limit: int) -> Sequence[tuple[int, str]]:
-        found = self._opened().execute(
-            "select coalesce(ts_us, timestamp * 1000000) as at, price from historical_ticks"
-            " where pair = ? and timestamp >= ? and timestamp <= ? order by at desc, id desc limit ?",
-            (pair, from_us // 1_000_000, to_us // 1_000_000, limit),
-        )
-        return [(at, str(price)) for at, price in reversed(found.fetchall()) if from_us <= at < to_us]
+        asked = {"pair": pair, "from_us": from_us, "to_us": to_us, "limit": limit}
+        try:
+            newest_first = self._connected().execute(_TICKS, asked).fetchall()
+        except sqlite3.Error as error:
+            raise self._explain(error) from error
+        return [(ts_us, plain(price)) for ts_us, price in reversed(newest_first)]
 
     def newest_ts_us(self, pair: str) -> int | None:
-        found = self._opened().execute(
-            "select max(coalesce(ts_us, timestamp * 1000000)) from historical_ticks where pair = ?", (pair,)
-        )
-        newest: int | None = found.fetchone()[0]
-        return newest
+        try:
+            found = self._connected().execute(_NEWEST, {"pair": pair}).fetchone()
+        except sqlite3.Error as error:
+            raise self._explain(error) from error
+        return None if found is None else found[0]
 
     def hurry(self) -> None:
-        pass
+        self._wait_s = self._limits.hurried_s
+        if self._db is not None:
+            self._db.execute(f"pragma busy_timeout = {int(self._wait_s * 1000)}")
 
     def close(self) -> None:
-        if self._db is not None:
-            self._db.close()
-            self._db = None
+        db, self._db = self._db, None
+        if db is not None:
+            db.close()
 
-    def _opened(self) -> sqlite3.Connection:
+    # -- the file
+
+    def _connected(self) -> sqlite3.Connection:
         if self._db is None:
-            self.open()
-        assert self._db is not None
+            # Any one thread at a time: whoever opens a store for reading may close it from another.
+            db = sqlite3.connect(self._path, isolation_level=None, timeout=self._wait_s, check_same_thread=False)
+            try:
+                db.execute("pragma journal_mode = wal")
+                db.execute("pragma synchronous = normal")
+                self._migrate(db)
+            except (sqlite3.Error, StoreError):
+                db.close()
+                raise
+            self._db = db
         return self._db
+
+    def _migrate(self, db: sqlite3.Connection) -> None:
+        """From nothing, or from QuFLX's table. Nothing is written where nothing lacks."""
+        if not _lacking(db):
+            return
+        db.execute("begin immediate")
+        try:
+            for name in _lacking(db):  # again: another process may have been at it
+                self._add(db, name)
+                self.migrated.append(name)
+            db.execute("commit")
+        finally:
+            if db.in_transaction:
+                db.execute("rollback")
+
+    def _add(self, db: sqlite3.Connection, name: str) -> None:
+        match name:
+            case "historical_ticks":
+                db.execute(_CREATE)
+            case "historical_ticks_uid":
+                db.execute(f"create unique index {UID_INDEX} on {TABLE} (tick_uid)")
+            case "historical_ticks_pair_timestamp":
+                db.execute(f"create index {name} on {TABLE} (pair, timestamp)")
+            case column if column in _TYPES:
+                db.execute(f"alter table {TABLE} add column {column} {_TYPES[column]}")
+            case column:
+                raise StoreMisconfigured(
+                    f"store sqlite:{self._path}: its table {TABLE} has no column {column}, so it is not the one that"
+                    " tickwire and QuFLX write; name another file"
+                )
+
+    def _explain(self, error: sqlite3.Error) -> StoreError:
+        code = getattr(error, "sqlite_errorname", "SQLITE_ERROR")
+        text = f"store sqlite:{self._path}: {error}"
+        if isinstance(error, sqlite3.IntegrityError | sqlite3.InterfaceError | sqlite3.ProgrammingError):
+            return StoreRefusedRows(code, str(error))
+        if code.startswith(_WAIT):
+            return StoreUnavailable(f"{text} ({code})", timed_out=code.startswith("SQLITE_BUSY"))
+        if code.startswith("SQLITE_CANTOPEN"):
+            return StoreMisconfigured(f"{text}; make its folder {self._path.parent}, or let us write there")
+        if code.startswith(("SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH")):
+            return StoreMisconfigured(f"{text}; let this user write the file and its folder")
+        if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+            return StoreMisconfigured(f"{text}; restore it from a backup, or name another file")
+        self.close()  # the table was changed under us: the next call looks at it anew and mends it
+        return StoreMisconfigured(f"{text} ({code}); is another program changing {TABLE}?")
+
+
+def _lacking(db: sqlite3.Connection) -> list[str]:
+    """What the file lacks, in the order it is to be added."""
+    columns = {name for _, name, *_ in db.execute(f"pragma table_info({TABLE})")}
+    lacking = [TABLE] if not columns else [n for n in (*QUFLX_COLUMNS, *OWN_COLUMNS) if n not in columns]
+    indexes = {name: unique for _, name, unique, *_ in db.execute(f"pragma index_list({TABLE})")}
+    keyed = not columns or any(
+        [column for _, _, column in db.execute(f'pragma index_info("{name}")')] == ["tick_uid"]
+        for name, unique in indexes.items()
+        if unique
+    )
+    pair_index = "historical_ticks_pair_timestamp"
+    return lacking + ([] if keyed else [UID_INDEX]) + ([] if pair_index in indexes else [pair_index])
+
+
+def _fault(row: Row) -> str | None:
+    """What Postgres' types and constraint would refuse; SQLite takes anything."""
+    if not isinstance(row.uid, str) or not _UID.fullmatch(row.uid):
+        return f"tick_uid {row.uid!r} is no UUID"
+    if not isinstance(row.pair, str) or not 0 < len(row.pair) <= _MOST_PAIR:
+        return f"pair {row.pair!r} has not 1 to {_MOST_PAIR} characters"
+    if not isinstance(row.price, str) or not _PRICE.fullmatch(row.price) or not row.price.strip("0."):
+        return f"price {row.price!r} is no decimal above 0 and below 1e10 with at most 10 decimals"
+    return None

@@ -1,0 +1,35 @@
+// Serves one Supabase look-alike a database, at /DATABASE/rest/v1/…, on the Postgres that the test started.
+//
+//   node server.mjs PORT POSTGRES_URL_WITHOUT_DATABASE KEYS
+//
+// KEYS is JSON, {"<key>": "<role>", …}: what each API key may be. Prints "ready" once it listens.
+import { serve } from "@hono/node-server";
+import { App } from "@supabase/lite";
+import { createPostgresConnection } from "@supabase/lite/postgres";
+
+const [port, postgres, keys] = [Number(process.argv[2]), process.argv[3], JSON.parse(process.argv[4])];
+const apps = new Map();
+
+const resolver = async (key) =>
+  keys[key] === undefined ? null : { type: "secret", claims: { role: keys[key] } };
+
+function appOf(database) {
+  if (!apps.has(database)) {
+    const connection = createPostgresConnection({
+      url: `${postgres}/${database}`,
+      postgresOptions: { max: 2, onnotice: () => {} },
+    });
+    apps.set(database, new App({ connection, options: { server: { apiKeys: { resolver } } } }));
+  }
+  return apps.get(database);
+}
+
+async function answer(request, env) {
+  const url = new URL(request.url);
+  const [, database, ...rest] = url.pathname.split("/");
+  url.pathname = `/${rest.join("/")}`;
+  const inner = new Request(url, request);
+  return appOf(database).fetch(inner, { peerAddress: env.incoming.socket.remoteAddress ?? null });
+}
+
+serve({ port, hostname: "127.0.0.1", fetch: answer }, () => console.log("ready"));
