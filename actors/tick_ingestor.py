@@ -89,14 +89,16 @@ class TickIngestor:
         staleness: Staleness,
         backoff: Backoff,
         clock: Clock,
+        observe: Callable[[FeedChanged], object] = lambda _: None,
     ) -> None:
-        """`dialler` is None for a feed whose ticks the host pushes."""
+        """`dialler` is None for a feed whose ticks the host pushes; `observe` is the host's ear, in our thread."""
         self._context = context
         self._profile = profile
         self._dialler = dialler
         self._make_decoder = make_decoder
         self._make_registry = registry
         self._clock = clock
+        self._observe = observe
         self._pipeline = make_pipeline()
         self._waiter = waiter()
         self._staleness = staleness
@@ -345,6 +347,7 @@ class TickIngestor:
         change = FeedChanged(feed=self._profile.name, state=state, detail=detail, stale_assets=self._stale)
         for receiver in self._states_to:
             receiver.tell(change)
+        self._observe(change)
 
     # -- time --------------------------------------------------------------------------------------------------
 

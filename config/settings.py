@@ -261,7 +261,7 @@ class Settings(Group):
                 # Each placeholder must show in the key, or two assets would share one.
                 filled = template.format(**{placeholder: f"<{placeholder}>" for placeholder in placeholders})
                 complete = all(f"<{placeholder}>" in filled for placeholder in placeholders)
-            except (LookupError, ValueError):
+            except (AttributeError, LookupError, ValueError):
                 complete = False
             if not complete:
                 raise ValueError(f"{name} {template!r} must hold {wanted} and no other braces than doubled ones")

@@ -7,7 +7,7 @@ from typing import Protocol
 from tickwire.actors.ports import Clock, FeedConnector, FeedProfile
 from tickwire.config.urls import FeedUrl, JsonFeed, PocketOptionFeed, PushFeed, ReplayFeed, SimulatedFeed
 from tickwire.market.wire import Decoder
-from tickwire.market.wire.registry import venue
+from tickwire.market.wire.registry import DecoderOptions, UnknownVenue, venue
 from tickwire.runtime.feeds.dialler import ThreadDialler
 from tickwire.runtime.feeds.recordings import FeedError, RecordingError
 from tickwire.runtime.feeds.replay import ReplayServer
@@ -90,7 +90,9 @@ def open_feed(
             return _json(url, connect_timeout_s)
         case PushFeed():
             profile = FeedProfile(name=url.name, source="push")
-            return Feed(profile=profile, connector=None, make_decoder=venue("json").make_decoder)
+            return Feed(
+                profile=profile, connector=None, make_decoder=lambda: venue("json").make_decoder(DecoderOptions())
+            )
 
 
 def _simulated(url: SimulatedFeed, clock: Clock, timeout_s: float) -> Feed:
@@ -106,7 +108,7 @@ def _simulated(url: SimulatedFeed, clock: Clock, timeout_s: float) -> Feed:
     return Feed(
         profile=profile,
         connector=WebSocketConnector(lambda: broker.url, timeout_s=timeout_s),
-        make_decoder=lambda: speaks.make_decoder(session=SIMULATED_SESSION, demo=True),
+        make_decoder=lambda: speaks.make_decoder(DecoderOptions(session=SIMULATED_SESSION, demo=True)),
         server=broker,
     )
 
@@ -116,9 +118,8 @@ def _replay(url: ReplayFeed, clock: Clock, timeout_s: float) -> Feed:
     recording = server.recording
     try:
         speaks = venue(recording.decoder)
-    except KeyError as error:
-        raise RecordingError(f"{url.path}: nothing here reads its frames: {error.args[0]}") from error
-    options = {"recorded": True} if recording.decoder == "pocketoption" else {}
+    except UnknownVenue as error:
+        raise RecordingError(f"{url.path}: nothing here reads its frames: {error}") from error
     profile = FeedProfile(
         name=url.name,
         source=url.source or recording.source,
@@ -130,7 +131,7 @@ def _replay(url: ReplayFeed, clock: Clock, timeout_s: float) -> Feed:
     return Feed(
         profile=profile,
         connector=WebSocketConnector(lambda: server.url, timeout_s=timeout_s),
-        make_decoder=lambda: speaks.make_decoder(**options),
+        make_decoder=lambda: speaks.make_decoder(DecoderOptions(recorded=True)),
         server=server,
     )
 
@@ -149,7 +150,7 @@ def _pocketoption(url: PocketOptionFeed, session: str | None, timeout_s: float) 
     return Feed(
         profile=profile,
         connector=WebSocketConnector(lambda: url.websocket_url, origin=POCKETOPTION_ORIGIN, timeout_s=timeout_s),
-        make_decoder=lambda: speaks.make_decoder(session=session, demo=url.demo),
+        make_decoder=lambda: speaks.make_decoder(DecoderOptions(session=session, demo=url.demo)),
     )
 
 
@@ -160,6 +161,11 @@ def _json(url: JsonFeed, timeout_s: float) -> Feed:
         profile=profile,
         connector=WebSocketConnector(lambda: url.websocket_url, timeout_s=timeout_s),
         make_decoder=lambda: speaks.make_decoder(
-            asset=url.asset_field, price=url.price_field, time=url.time_field, subscribe=url.subscribe
+            DecoderOptions(
+                asset_field=url.asset_field,
+                price_field=url.price_field,
+                time_field=url.time_field,
+                subscribe=url.subscribe,
+            )
         ),
     )
