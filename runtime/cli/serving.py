@@ -5,10 +5,10 @@ import time
 from contextlib import suppress
 
 from tickwire.config.settings import Settings
-from tickwire.runtime.app import Relay, StartError
 from tickwire.runtime.cli.problems import GAVE_UP, CommandFailed
 from tickwire.runtime.cli.signals import StopRequest, stop_on_signals
 from tickwire.runtime.logs import configure_logs, log_uncaught
+from tickwire.runtime.relay import Relay, StartError
 
 POLL_S = 0.1
 """How soon a signal is seen."""
@@ -29,7 +29,8 @@ def serve(settings: Settings, *, duration_s: float, until_ended: bool) -> int:
             raise CommandFailed(str(error)) from error
         _say(f"tickwire ready {relay.http_url} redis={relay.redis_url} store={relay.store_url}")
         _wait(relay, stop, time.monotonic() + duration_s, until_ended)
-        relay.drain_and_stop()
+        # A replay that came to its end waits for its store; a signal ends that wait too.
+        relay.stop(patient=lambda: until_ended and relay.ended and not stop)
     if relay.failure is not None:
         raise CommandFailed(f"the supervisor gave up: {relay.failure}; the log above says why", GAVE_UP)
     return 0

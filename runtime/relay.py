@@ -1,0 +1,212 @@
+"""`Relay`: the whole of tickwire in a host's process. The CLI is one such host.
+
+Start: data directory, Redis (if embedded), the feeds' own servers, then the actors, sinks before sources.
+Stop: the feeds are drained, then the spool, then the store; then the actors end in reverse order.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from tickwire.actors.kernel import Backoff, ChildState, StartFailed, Supervisor, SupervisorSpec
+from tickwire.config.settings import Settings
+from tickwire.config.urls import EmbeddedRedis as EmbeddedUrl
+from tickwire.config.urls import RedisServer, parse_redis
+from tickwire.messages.lifecycle import FeedChanged, FeedState, TicksPushed
+from tickwire.runtime.app import Actors, Surroundings
+from tickwire.runtime.clock import SystemClock
+from tickwire.runtime.datadir import DataDir, DataDirError, RunInfo
+from tickwire.runtime.drain import drain
+from tickwire.runtime.feeds import Feed, FeedError, open_feed
+from tickwire.runtime.redisio.embedded import EmbeddedRedis, EmbeddedRedisError
+
+_log = structlog.get_logger("tickwire.relay")
+
+STOP_S = 8.0
+"""A stop takes no longer, whatever hangs."""
+ENDING_S = 3.0
+"""Of these, for the actors to end after the drain."""
+
+ROOT = SupervisorSpec(
+    strategy="one_for_one",
+    intensity=10,
+    period_s=60.0,
+    backoff=Backoff(min_s=0.2, max_s=30.0, random_factor=0.2, reset_after_s=60.0),
+)
+
+
+class StartError(Exception):
+    """tickwire can't start; the text is one line that names what and the remedy."""
+
+
+class Relay:
+    """Several may run at once in a process, each on a data directory of its own.
+
+    `start`, then `push` for a feed `push:`, then `stop`; or `with Relay(settings) as relay: …`. All methods may be
+    called from any thread; none sets a signal handler or ends the process.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings()
+        self.clock = SystemClock()
+        self._data_dir = DataDir(self.settings.data_dir)
+        self._embedded: EmbeddedRedis | None = None
+        self._redis_server: RedisServer | None = None
+        self._feeds: list[Feed] = []
+        self._ingestors: dict[str, str] = {}
+        self._supervisor: Supervisor | None = None
+        self._feed_states: dict[str, FeedState] = {}
+        self._news = threading.Event()
+        self._stopped = False
+
+    def __enter__(self) -> "Relay":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    # -- starting ----------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start everything and return when HTTP listens and every actor has started. Raises StartError.
+
+        Servers outside (Redis, the store, the feed's) may be down: they are tried again for ever.
+        """
+        try:
+            self._data_dir.open()
+            self._start_redis()
+            self._start_feeds()
+            self._supervisor = Supervisor(ROOT, self._actors().specs(), on_failure=self._on_failure)
+            self._supervisor.start()
+        except (DataDirError, EmbeddedRedisError, FeedError, StartFailed) as error:
+            self._tear_down()
+            raise StartError(str(error)) from error
+        self._data_dir.write_run(
+            RunInfo(pid=os.getpid(), http=self.http_url, redis=self.redis_url, store=self.store_url)
+        )
+        for feed in self._feeds:
+            feed.ready()
+
+    def _start_redis(self) -> None:
+        url = self.settings.redis.parsed
+        if isinstance(url, EmbeddedUrl):
+            self._embedded = EmbeddedRedis(self.settings.data_dir)
+            started = parse_redis(self._embedded.start())
+            assert isinstance(started, RedisServer)
+            url = started
+        self._redis_server = url
+
+    def _start_feeds(self) -> None:
+        secret = self.settings.pocketoption_session
+        for url in self.settings.parsed_feeds:
+            feed = open_feed(
+                url,
+                clock=self.clock,
+                session=secret.get_secret_value() if secret else None,
+                connect_timeout_s=self.settings.feed.connect_timeout_s,
+            )
+            self._feeds.append(feed)
+            feed.start()
+        several = len(self._feeds) > 1
+        for place, feed in enumerate(self._feeds, 1):
+            self._ingestors[feed.name] = f"tick_ingestor:{place}" if several else "tick_ingestor"
+
+    def _actors(self) -> Actors:
+        assert self._redis_server is not None
+        return Actors(
+            Surroundings(
+                settings=self.settings,
+                clock=self.clock,
+                redis=self._redis_server,
+                producer=self._data_dir.producer,
+                feeds=self._feeds,
+                ingestors=self._ingestors,
+                feed_changed=self._on_feed_changed,
+            )
+        )
+
+    # -- what a host may know and do -----------------------------------------------------------------------------
+
+    http_url = "http://127.0.0.1:1"
+    store_url = "sqlite:x"
+
+    @property
+    def redis_url(self) -> str:
+        """Without credentials."""
+        return self._redis_server.masked if self._redis_server is not None else self.settings.redis.parsed.masked
+
+    @property
+    def supervisor(self) -> Supervisor:
+        """The root: addresses, states, `crash`. Known once started."""
+        assert self._supervisor is not None
+        return self._supervisor
+
+    def states(self) -> list[ChildState]:
+        """How the actors are."""
+        return self._supervisor.states() if self._supervisor is not None else []
+
+    def push(self, asset: str, timestamp: float, price: float | str) -> None:
+        """One tick of the host's own source, into the feed `push:`; seconds UTC. Raises LookupError without one."""
+        self.push_many([(asset, timestamp, price)])
+
+    def push_many(self, rows: Sequence[tuple[str, float, float | str]]) -> None:
+        """Several ticks at once, in order."""
+        for feed in self._feeds:
+            if feed.dialler is None:
+                self.supervisor.address(self._ingestors[feed.name]).tell(TicksPushed(rows=rows))
+                return
+        raise LookupError("there is no feed to push into; give Settings(feeds=['push:'])")
+
+    @property
+    def failure(self) -> BaseException | None:
+        """Why the supervisor gave up, None while it has not."""
+        return self._supervisor.failure if self._supervisor is not None else None
+
+    @property
+    def ended(self) -> bool:
+        """Whether every feed is a recording and at its end."""
+        return all(self._feed_states.get(feed.name) == "ended" for feed in self._feeds)
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for news; whether the supervisor has failed or every recording ended."""
+        if not self._news.wait(timeout_s):
+            return False
+        self._news.clear()
+        over = self.failure is not None or self.ended
+        if over:
+            self._news.set()
+        return over
+
+    def _on_feed_changed(self, change: FeedChanged) -> None:
+        self._feed_states[change.feed] = change.state
+        if self.ended:
+            self._news.set()
+
+    def _on_failure(self, error: BaseException) -> None:
+        _log.error("supervisor_gave_up", error=repr(error))
+        self._news.set()
+
+    # -- stopping ----------------------------------------------------------------------------------------------
+
+    def stop(self, *, within_s: float = STOP_S, patient: Callable[[], bool] = lambda: False) -> bool:
+        """Drain and stop everything; whether all that was accepted is stored. Idempotent.
+
+        While `patient` says so, the drain goes on past `within_s` until the store has taken all.
+        """
+        stored = True
+        if self._supervisor is not None and not self._stopped:
+            self._stopped = True
+            stored = drain(self._supervisor, self._ingestors.values(), within_s - ENDING_S, patient=patient)
+            self._supervisor.stop(ENDING_S)
+        self._tear_down()
+        return stored
+
+    def _tear_down(self) -> None:
+        for feed in self._feeds:
+            feed.stop()
+        if self._embedded is not None:
+            self._embedded.stop()
+        self._data_dir.close()
