@@ -19,6 +19,8 @@ FEED_S = 3.0
 """The most a feed's ingestor may take to hand on what it has read."""
 SPOOL_S = 2.0
 LEAST_S = 0.1
+ROUND_S = 0.05
+"""Between rounds: an actor that answers at once that it can't is not asked in a whirl."""
 PATIENT_S = 8.0
 """One round of a patient drain."""
 
@@ -34,18 +36,27 @@ def drain(
     for ingestor in ingestors:
         _ask(supervisor, ingestor, lambda to: DrainRequested(reply_to=to), min(FEED_S, _left(deadline)))
     while True:
-        _ask(supervisor, "buffer_keeper", lambda to: DrainRequested(reply_to=to), min(SPOOL_S, _left(deadline)))
-        _ask(supervisor, "batch_writer", lambda to: FlushRequested(reply_to=to), _left(deadline))
-        left = _ask(supervisor, "buffer_keeper", lambda to: DrainRequested(reply_to=to), min(SPOOL_S, _left(deadline)))
-        entries = left.spool_rows if isinstance(left, OutboxForwarded) else None
+        entries = _round(supervisor, deadline)
         if entries == 0:
             return True
-        if _left(deadline) > LEAST_S:
-            continue
-        if not patient():
-            _log.warning("left_in_the_spool", entries=entries, remedy="start again on this data directory")
-            return False
-        deadline = time.monotonic() + PATIENT_S
+        if _left(deadline) <= LEAST_S:
+            if not patient():
+                _log.warning("left_in_the_spool", entries=entries, remedy="start again on this data directory")
+                return False
+            deadline = time.monotonic() + PATIENT_S
+        time.sleep(ROUND_S)
+
+
+def _round(supervisor: Supervisor, deadline: float) -> int | None:
+    """Spool to stream, stream to store; how many entries the spool still holds, None where nobody says."""
+
+    def forward() -> Any:
+        return _ask(supervisor, "buffer_keeper", lambda to: DrainRequested(reply_to=to), min(SPOOL_S, _left(deadline)))
+
+    forward()
+    _ask(supervisor, "batch_writer", lambda to: FlushRequested(reply_to=to), _left(deadline))
+    left = forward()
+    return left.spool_rows if isinstance(left, OutboxForwarded) else None
 
 
 def _ask(supervisor: Supervisor, actor: str, build: Callable[[ReplyTo], object], timeout_s: float) -> Any:
