@@ -91,7 +91,6 @@ class BufferKeeper:
         self._drains: list[ReplyTo] = []
         self._unaccepted = unaccepted
         self._releases: dict[str, Timer] = {}
-        self._commit_seconds = 0.0
 
     def open(self) -> None:
         self._spool = self._make_spool()
@@ -167,8 +166,9 @@ class BufferKeeper:
         columns = [c for m in messages if isinstance(m, TicksReceived) for c in m.columns]
         self._forwarder.remember(columns)
         self._adopt_owners(messages)
-        self._forwarder.forward(columns, list(zip(rows, payloads, strict=True)))
-        self._report(sum(m.ticks for m in messages), len(rows), committed - started)
+        taken_by_redis = self._forwarder.forward(columns, list(zip(rows, payloads, strict=True)))
+        forward_seconds = self._clock.monotonic() - committed if taken_by_redis else None
+        self._report(sum(m.ticks for m in messages), len(rows), committed - started, forward_seconds)
 
     def _hold(self, messages: list[Intake], error: SpoolFailed) -> None:
         """Nothing of it is accepted: keep it, stop the feeds, try again at the next poll."""
@@ -196,11 +196,16 @@ class BufferKeeper:
                         self._ownership.claim(column.asset, message.feed)
                         self._assets.add(column.asset)
 
-    def _report(self, ticks: int, rows: int, commit_seconds: float) -> None:
-        accepted = TicksAccepted(ticks=ticks, rows=rows, pending_entries=self._forwarder.pending_entries)
+    def _report(self, ticks: int, rows: int, commit_seconds: float, forward_seconds: float | None) -> None:
+        accepted = TicksAccepted(
+            ticks=ticks,
+            rows=rows,
+            pending_entries=self._forwarder.pending_entries,
+            commit_seconds=commit_seconds,
+            forward_seconds=forward_seconds,
+        )
         self._batch_writer.tell(accepted)
         self._metrics.tell(accepted)
-        self._commit_seconds = commit_seconds
 
     # -- assets ------------------------------------------------------------------------------------------------
 
@@ -283,8 +288,6 @@ class BufferKeeper:
                 spool_rows=self._spool.last_row - self._spool.first_row + 1,
                 spool_bytes=self._spool.size_bytes,
                 window_entries=self._forwarder.pending_entries,
-                commit_seconds=self._commit_seconds,
-                forward_seconds=0.0,
             )
         )
 

@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 from tickwire.market.ownership import EpochRecord
 from tickwire.market.rows import Row
 from tickwire.messages.lifecycle import LinkState
+from tickwire.messages.telemetry import Telemetry
 from tickwire.messages.ticks import TickColumns
 
 
@@ -312,6 +313,22 @@ class MonitorRedis(Protocol):
         """INFO's fields as text; empty where the server has no INFO (fakeredis)."""
 
     def publish_status(self, payload: bytes) -> None: ...
+
+
+# -- metrics -------------------------------------------------------------------------------------------------------
+
+
+class Metrics(Protocol):
+    """The registry that MetricsCollector fills. It outlives incarnations: a counter never falls while the relay lives.
+
+    Filled in the actor's thread, read in any.
+    """
+
+    def record(self, message: Telemetry) -> None:
+        """Take one message into counters, gauges and histograms."""
+
+    def redis_info(self, info: Mapping[str, str]) -> None:
+        """INFO's fields as just read; empty where nothing is known, which takes the old ones away."""
 
 
 # -- feed ----------------------------------------------------------------------------------------------------------

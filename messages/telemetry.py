@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tickwire.messages.ticks import Count
+from tickwire.messages.lifecycle import AssetsAnnounced, FeedChanged, LinkChanged
+from tickwire.messages.ticks import Count, TicksAccepted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +44,7 @@ class SpoolMeasured:
     spool_rows: int
     spool_bytes: int
     window_entries: int
-    commit_seconds: float
-    forward_seconds: float
+    """Outbox entries forwarded and not yet acknowledged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +79,25 @@ class HistoryMeasured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientsMeasured:
-    """Gateway → MetricsCollector, at most once a second."""
+    """Gateway → MetricsCollector, at most once a second: how many now, and growth since the last one."""
 
     clients: int
     frames_sent: int
     ticks_conflated: int
     refused: int
+
+
+Telemetry = (
+    FeedMeasured
+    | TicksPublished
+    | TicksAccepted
+    | SpoolMeasured
+    | BatchStored
+    | RowsQuarantined
+    | HistoryMeasured
+    | ClientsMeasured
+    | FeedChanged
+    | LinkChanged
+    | AssetsAnnounced
+)
+"""All that MetricsCollector receives."""

@@ -103,6 +103,9 @@ class TicksAccepted:
     rows: int
     pending_entries: int
     """Outbox entries forwarded and not yet acknowledged."""
+    commit_seconds: float | None = None
+    forward_seconds: float | None = None
+    """The round trip that took the same rows to Redis; None where Redis did not take them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,10 @@ from typing import Any
 from tickwire.actors.batch_writer import BatchWriter, BatchWriterSettings
 from tickwire.actors.buffer_keeper import BufferKeeper, BufferKeeperSettings, Intake
 from tickwire.actors.kernel import ChildSpec, Context, MailboxSpec
-from tickwire.actors.ports import Clock, Listener
+from tickwire.actors.metrics_collector import MetricsCollector
+from tickwire.actors.ports import Clock, Listener, Metrics
 from tickwire.actors.publisher import Published, Publisher
+from tickwire.actors.system_state import SystemState
 from tickwire.actors.tick_ingestor import TickIngestor
 from tickwire.config.settings import Settings
 from tickwire.config.urls import RedisServer
@@ -28,6 +30,7 @@ from tickwire.runtime.feeds.waiter import SelectorWaiter
 from tickwire.runtime.redisio.buffer import RedisBuffer
 from tickwire.runtime.redisio.bus import RedisBus
 from tickwire.runtime.redisio.link import RedisLink
+from tickwire.runtime.redisio.monitor import RedisMonitor
 from tickwire.runtime.redisio.outbox import RedisOutbox
 from tickwire.runtime.redisio.registry import RedisRegistry
 from tickwire.runtime.stores.quarantine import SqliteQuarantine
@@ -40,6 +43,9 @@ KEEPER_HIGH = 100_000
 KEEPER_COLLECT_S = 0.005
 CACHE_HIGH = 200_000
 CACHE_COLLECT_S = 0.010
+METRICS_COLLECT_S = 0.25
+"""Nobody reads metrics sooner, and its turns stay out of the hot path's way."""
+METRICS_CAPACITY = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +62,7 @@ class Surroundings:
     """Feed → its TickIngestor's id."""
     feed_changed: Callable[[FeedChanged], None]
     """The host's ear, called in an ingestor's thread."""
+    metrics: Metrics
 
 
 class Actors:
@@ -184,10 +191,23 @@ class Actors:
 
         return _spec(given.ingestors[profile.name], make, MailboxSpec())
 
-    # TEMPORARY
     def _metrics_collector(self) -> ChildSpec:
-        return _spec("metrics_collector", _Sink, MailboxSpec())
+        state = SystemState()
+        settings, given = self._settings, self._given
 
+        def make(context: Context) -> MetricsCollector:
+            return MetricsCollector(
+                context,
+                redis=lambda: RedisMonitor(self._link(context), settings.keys),
+                metrics=given.metrics,
+                state=state,
+                clock=given.clock,
+            )
+
+        mailbox = MailboxSpec(capacity=METRICS_CAPACITY, overflow="drop_oldest")
+        return _spec("metrics_collector", make, mailbox, collect_s=METRICS_COLLECT_S)
+
+    # TEMPORARY
     def _gateway(self) -> ChildSpec:
         return _spec("gateway", _Sink, MailboxSpec())
 

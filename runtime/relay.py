@@ -20,6 +20,8 @@ from tickwire.runtime.clock import SystemClock
 from tickwire.runtime.datadir import DataDir, DataDirError, RunInfo
 from tickwire.runtime.drain import drain
 from tickwire.runtime.feeds import Feed, FeedError, open_feed
+from tickwire.runtime.metrics import RelayMetrics
+from tickwire.runtime.metrics_scraped import KernelReading
 from tickwire.runtime.redisio.embedded import EmbeddedRedis, EmbeddedRedisError
 
 _log = structlog.get_logger("tickwire.relay")
@@ -57,6 +59,7 @@ class Relay:
         self._feeds: list[Feed] = []
         self._ingestors: dict[str, str] = {}
         self._supervisor: Supervisor | None = None
+        self.metrics = RelayMetrics(lambda: KernelReading(actors=self.states()))
         self._feed_states: dict[str, FeedState] = {}
         self._news = threading.Event()
         self._stopped = False
@@ -125,6 +128,7 @@ class Relay:
                 feeds=self._feeds,
                 ingestors=self._ingestors,
                 feed_changed=self._on_feed_changed,
+                metrics=self.metrics,
             )
         )
 
