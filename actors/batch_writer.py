@@ -103,6 +103,7 @@ class BatchWriter:
         self._pending_ticks = 0
         self._flushes: list[ReplyTo] = []
         self._flushed_rows = 0
+        self._refused = 0
         self._recovered = False
         self._size = 0
         self._store_state: LinkState = "connecting"
@@ -251,6 +252,7 @@ class BatchWriter:
         size = self._size if self._fast or self._flushes else self._store.slice_rows
         rows = [self._rows[i] for i in range(min(size, len(self._rows)))]
         started = self._clock.monotonic()
+        self._refused = 0
         inserted = self._write(rows)
         for _ in rows:
             self._rows.popleft()
@@ -260,7 +262,10 @@ class BatchWriter:
         self._size = min(self._store.batch_rows, self._size * 2)
         self._flushed_rows += len(rows)
         stored = BatchStored(
-            rows=len(rows), inserted=inserted, seconds=self._clock.monotonic() - started, pending=len(self._rows)
+            rows=len(rows) - self._refused,
+            inserted=inserted,
+            seconds=self._clock.monotonic() - started,
+            pending=len(self._rows),
         )
         self._metrics.tell(stored)
         self._gateway.tell(stored)
@@ -272,6 +277,7 @@ class BatchWriter:
         except StoreRefusedRows as error:
             if len(rows) == 1:
                 self._quarantine.put(rows, str(error))
+                self._refused += 1
                 refused = RowsQuarantined(rows=1, reason=error.code)
                 self._metrics.tell(refused)
                 self._gateway.tell(refused)

@@ -410,6 +410,7 @@ class TickIngestor:
         self._drains.append(request.reply_to)
         self._redial_at = None
         if self._session is not None:
+            self._frames_of_old += self._session.frames
             self._session.close()
             self._session = None
         self._pipeline.take_early()

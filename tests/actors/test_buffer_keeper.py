@@ -102,6 +102,17 @@ def test_ticks_are_spooled_then_listed_newest_first_and_forwarded_under_own_ids(
     assert [message.ticks for message in keeper.stage.told("batch_writer", TicksAccepted)] == [5]
 
 
+def test_the_way_to_redis_is_timed_only_where_redis_took_the_ticks(make: Callable[..., Keeper]) -> None:
+    keeper = make()
+    keeper.stage.step(received(1, columns("A", 1, 3)))
+    keeper.redis.go_down()
+    keeper.stage.settle()
+    keeper.stage.step(received(2, columns("A", 4, 1)))
+    accepted = keeper.stage.told("metrics_collector", TicksAccepted)
+    assert [message.commit_seconds for message in accepted] == [0.0, 0.0]
+    assert [message.forward_seconds for message in accepted] == [0.0, None]
+
+
 def test_history_goes_to_the_store_and_never_into_the_lists(make: Callable[..., Keeper]) -> None:
     keeper = make()
     keeper.stage.step(backfill(1, "A", 1, 4))
