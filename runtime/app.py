@@ -5,7 +5,6 @@ The only file that knows both actors and adapters; `relay.py` gives it its surro
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -13,7 +12,7 @@ from tickwire.actors.batch_writer import BatchWriter, BatchWriterSettings
 from tickwire.actors.buffer_keeper import BufferKeeper, BufferKeeperSettings, Intake
 from tickwire.actors.kernel import ChildSpec, Context, MailboxSpec
 from tickwire.actors.metrics_collector import MetricsCollector
-from tickwire.actors.ports import Clock, Listener, Metrics
+from tickwire.actors.ports import Clock, Listener, Metrics, Store
 from tickwire.actors.publisher import Published, Publisher
 from tickwire.actors.system_state import SystemState
 from tickwire.actors.tick_ingestor import TickIngestor
@@ -33,6 +32,7 @@ from tickwire.runtime.redisio.link import RedisLink
 from tickwire.runtime.redisio.monitor import RedisMonitor
 from tickwire.runtime.redisio.outbox import RedisOutbox
 from tickwire.runtime.redisio.registry import RedisRegistry
+from tickwire.runtime.stores.open import open_store
 from tickwire.runtime.stores.quarantine import SqliteQuarantine
 from tickwire.runtime.stores.spool import SqliteSpool
 
@@ -214,11 +214,15 @@ class Actors:
     def _cache_manager(self) -> ChildSpec:
         return _spec("cache_manager", _Sink, MailboxSpec())
 
-    def _make_store(self) -> Any:
-        from tickwire.runtime.stores.sqlite import SqliteStore
-
-        parsed = self._settings.store.parsed
-        return SqliteStore(Path(getattr(parsed, "path", None) or self._settings.data_dir / "ticks.db"))
+    def _make_store(self) -> Store:
+        """One for each actor that asks: BatchWriter writes through its own, CacheManager reads through another."""
+        settings = self._settings
+        return open_store(
+            settings.store.parsed,
+            data_dir=settings.data_dir,
+            service_role_key=settings.supabase_service_role_key,
+            anon_key=settings.supabase_anon_key,
+        )
 
 
 def _ticks(message: object) -> int:

@@ -23,6 +23,7 @@ from tickwire.runtime.feeds import Feed, FeedError, open_feed
 from tickwire.runtime.metrics import RelayMetrics
 from tickwire.runtime.metrics_scraped import KernelReading
 from tickwire.runtime.redisio.embedded import EmbeddedRedis, EmbeddedRedisError
+from tickwire.runtime.stores.open import shown_url
 
 _log = structlog.get_logger("tickwire.relay")
 
@@ -135,12 +136,16 @@ class Relay:
     # -- what a host may know and do -----------------------------------------------------------------------------
 
     http_url = "http://127.0.0.1:1"
-    store_url = "sqlite:x"
 
     @property
     def redis_url(self) -> str:
         """Without credentials."""
         return self._redis_server.masked if self._redis_server is not None else self.settings.redis.parsed.masked
+
+    @property
+    def store_url(self) -> str:
+        """Without credentials; SQLite's with its path."""
+        return shown_url(self.settings.store.parsed, self.settings.data_dir)
 
     @property
     def supervisor(self) -> Supervisor:

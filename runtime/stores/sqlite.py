@@ -3,7 +3,6 @@
 NORMAL survives the end of the process, SIGKILL included; a loss of power may take the last transactions.
 """
 
-import re
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,15 @@ from tickwire.actors.ports import StoreError, StoreMisconfigured, StoreRefusedRo
 from tickwire.market.rows import Row
 from tickwire.runtime.stores.limits import Limits
 from tickwire.runtime.stores.prices import plain
-from tickwire.runtime.stores.table import OWN_COLUMNS, QUFLX_COLUMNS, TABLE, UID_INDEX, values
+from tickwire.runtime.stores.table import (
+    BAD_VALUE,
+    OWN_COLUMNS,
+    QUFLX_COLUMNS,
+    TABLE,
+    UID_INDEX,
+    first_fault,
+    values,
+)
 
 _HERE = Path(__file__).parent
 _CREATE = (_HERE / "sqlite_table.sql").read_text()
@@ -21,10 +28,6 @@ _TICKS = (_HERE / "sqlite_ticks.sql").read_text()
 _NEWEST = (_HERE / "sqlite_newest.sql").read_text()
 
 _TYPES = {"tick_uid": "text", "ts_us": "integer", "recv_us": "integer", "source": "text"}
-_PRICE = re.compile(r"[0-9]{1,10}(?:\.[0-9]{1,10})?", re.ASCII)
-_UID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
-_MOST_PAIR = 20
-
 _WAIT = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_NOMEM", "SQLITE_INTERRUPT")
 """Over by themselves, or once somebody makes room: the same rows again."""
 
@@ -51,15 +54,13 @@ class SqliteStore:
             raise self._explain(error) from error
 
     def write(self, rows: Sequence[Row]) -> int | None:
-        rejected = next(filter(None, map(_fault, rows)), None)
+        rejected = first_fault(rows)
         if rejected is not None:
-            raise StoreRefusedRows("value", rejected)
+            raise StoreRefusedRows(BAD_VALUE, rejected)
         try:
             return self._insert(rows)
         except sqlite3.Error as error:
             raise self._explain(error) from error
-        except (OverflowError, UnicodeEncodeError) as error:
-            raise StoreRefusedRows("value", str(error)) from error
 
     def _insert(self, rows: Sequence[Row]) -> int:
         db = self._connected()
@@ -173,14 +174,3 @@ def _lacking(db: sqlite3.Connection) -> list[str]:
     )
     pair_index = "historical_ticks_pair_timestamp"
     return lacking + ([] if keyed else [UID_INDEX]) + ([] if pair_index in indexes else [pair_index])
-
-
-def _fault(row: Row) -> str | None:
-    """What Postgres' types and constraint would refuse; SQLite takes anything."""
-    if not isinstance(row.uid, str) or not _UID.fullmatch(row.uid):
-        return f"tick_uid {row.uid!r} is no UUID"
-    if not isinstance(row.pair, str) or not 0 < len(row.pair) <= _MOST_PAIR:
-        return f"pair {row.pair!r} has not 1 to {_MOST_PAIR} characters"
-    if not isinstance(row.price, str) or not _PRICE.fullmatch(row.price) or not row.price.strip("0."):
-        return f"price {row.price!r} is no decimal above 0 and below 1e10 with at most 10 decimals"
-    return None

@@ -2,6 +2,7 @@
 //
 //   node server.mjs PORT POSTGRES_URL_WITHOUT_DATABASE KEYS
 //
+// GET /DATABASE/reload forgets what it knows of a database's schema, which PostgREST does at `notify pgrst`.
 // KEYS is JSON, {"<key>": "<role>", …}: what each API key may be. Prints "ready" once it listens.
 import { serve } from "@hono/node-server";
 import { App } from "@supabase/lite";
@@ -27,6 +28,10 @@ function appOf(database) {
 async function answer(request, env) {
   const url = new URL(request.url);
   const [, database, ...rest] = url.pathname.split("/");
+  if (rest[0] === "reload") {
+    apps.delete(database);
+    return new Response(null, { status: 204 });
+  }
   url.pathname = `/${rest.join("/")}`;
   const inner = new Request(url, request);
   return appOf(database).fetch(inner, { peerAddress: env.incoming.socket.remoteAddress ?? null });
