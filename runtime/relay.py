@@ -36,7 +36,7 @@ ROOT = SupervisorSpec(
     strategy="one_for_one",
     intensity=10,
     period_s=60.0,
-    backoff=Backoff(min_s=0.2, max_s=30.0, random_factor=0.2, reset_after_s=60.0),
+    backoff=Backoff(min_s=0.2, max_s=5.0, random_factor=0.2, reset_after_s=60.0),
 )
 
 

@@ -1,0 +1,158 @@
+"""The kernel in one thread on a clock moved by hand: for tests, and for simulations that step real actors.
+
+Nothing runs until `run`, `advance`, or somebody waits for a flag; then decisions and turns run one after another in a
+fixed order. A behaviour that advances the clock inside its own step is one that blocks for so long: all others go on
+meanwhile, on the same stack.
+"""
+
+import heapq
+import itertools
+from collections import deque
+from collections.abc import Callable
+
+from tickwire.actors.kernel.behaviour import Waits
+from tickwire.actors.kernel.ports import Runnable
+
+Act = Callable[[], None]
+
+
+class _StepTimer:
+    def __init__(self, act: Act) -> None:
+        self.act: Act | None = act
+
+    def cancel(self) -> None:
+        self.act = None
+
+
+class _StepFlag:
+    def __init__(self, stepped: "Stepped") -> None:
+        self._stepped = stepped
+        self._set = False
+
+    def set(self) -> None:
+        self._set = True
+
+    def is_set(self) -> bool:
+        return self._set
+
+    def wait(self, timeout: float, /) -> bool:
+        self._stepped.run_until(self.is_set, timeout)
+        return self._set
+
+
+class _StepWorker:
+    """Runs one incarnation's turns, at most one of them due at a time."""
+
+    def __init__(self, incarnation: Runnable, stepped: "Stepped") -> None:
+        self._incarnation = incarnation
+        self._stepped = stepped
+        self._due: _StepTimer | None = None
+        self._soon = False
+
+    def begin(self) -> None:
+        self._incarnation.begin(self)
+
+    def wake(self) -> None:
+        collect_s = self._incarnation.collect_s
+        if collect_s > 0:
+            if self._due is None:
+                self._due = self._stepped.after(collect_s, self._turn)
+        elif not self._soon:
+            self._soon = True
+            self._stepped.post(self._turn)
+
+    def waker(self, behaviour: Waits) -> Act:
+        def wake() -> None:
+            behaviour.wake()
+            self.wake()
+
+        return wake
+
+    def _turn(self) -> None:
+        self._soon = False
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
+        again = self._incarnation.turn()
+        if self._incarnation.over or not again:
+            return
+        if self._incarnation.waits:
+            self._due = self._stepped.after(self._stepped.poll_s, self._turn)
+        else:
+            self.wake()
+
+
+class Stepped:
+    """`Runtime` for one thread. A behaviour that waits for itself is not let wait: it is stepped each `poll_s`."""
+
+    def __init__(self, *, start_s: float = 1000.0, poll_s: float = 0.01) -> None:
+        self.poll_s = poll_s
+        self._now = start_s
+        self._acts: deque[Act] = deque()
+        self._timers: list[tuple[float, int, _StepTimer]] = []
+        self._ticket = itertools.count()
+        self._closed = False
+        self.acts_run = 0
+        """Decisions and turns so far: what a scenario costs."""
+
+    def monotonic(self) -> float:
+        return self._now
+
+    def post(self, act: Act) -> None:
+        if not self._closed:
+            self._acts.append(act)
+
+    def after(self, delay_s: float, act: Act) -> _StepTimer:
+        timer = _StepTimer(act)
+        if not self._closed:
+            heapq.heappush(self._timers, (self._now + max(0.0, delay_s), next(self._ticket), timer))
+        return timer
+
+    def flag(self) -> _StepFlag:
+        return _StepFlag(self)
+
+    def spawn(self, incarnation: Runnable) -> None:
+        self.post(_StepWorker(incarnation, self).begin)
+
+    def aside(self, act: Act) -> None:
+        self.post(act)
+
+    def open(self, name: str) -> None:
+        """There is no thread to start."""
+
+    def close(self) -> None:
+        self._closed = True
+        self._acts.clear()
+        self._timers.clear()
+
+    def join(self, timeout_s: float) -> None:
+        """There is no thread to wait for."""
+
+    # -- whoever moves the clock -------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Everything that is due now."""
+        self._run(lambda: False)
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock, stopping at each timer on the way."""
+        self.run_until(lambda: False, seconds)
+
+    def run_until(self, done: Callable[[], bool], within_s: float) -> None:
+        """Move the clock until `done`, by at most `within_s`."""
+        end = self._now + within_s
+        self._run(done)
+        while not done() and self._timers and self._timers[0][0] <= end:
+            due, _, timer = heapq.heappop(self._timers)
+            self._now = max(self._now, due)
+            if timer.act is not None:
+                self.acts_run += 1
+                timer.act()
+            self._run(done)
+        if not done():
+            self._now = max(self._now, end)
+
+    def _run(self, done: Callable[[], bool]) -> None:
+        while self._acts and not done():
+            self.acts_run += 1
+            self._acts.popleft()()
