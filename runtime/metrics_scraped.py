@@ -1,12 +1,16 @@
 """Metrics that are read when somebody asks, not kept: the actors as the supervisor sees them, Redis' own figures."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import get_args
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from tickwire.actors.kernel import ChildState
+from tickwire.actors.kernel.child import State
+
+STATES: tuple[State, ...] = get_args(State)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,8 +18,8 @@ class KernelReading:
     """The supervisor at one moment."""
 
     actors: Sequence[ChildState] = ()
-    dead_letters: Mapping[str, int] | None = None
-    """How many so far by reason; None where nobody counts."""
+    dead_letters: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """(recipient, reason) → how many so far, in the recipient's units."""
     zombies: int = 0
     """Threads given up as hung that have not ended."""
 
@@ -37,18 +41,20 @@ class KernelCollector(Collector):
             "tickwire_actor_mailbox_oldest_age_seconds", "How long the oldest has waited.", labels=["actor"]
         )
         for actor in reading.actors:
-            state.add_metric([actor.id, str(actor.state)], 1)
+            for word in STATES:
+                state.add_metric([actor.id, word], word == actor.state)
             restarts.add_metric([actor.id], actor.restarts)
             depth.add_metric([actor.id], actor.mailbox_depth)
             age.add_metric([actor.id], actor.oldest_age_s)
         zombies = GaugeMetricFamily("tickwire_actor_zombies", "Hung threads that were given up and live on.")
         zombies.add_metric([], reading.zombies)
         yield from (state, restarts, depth, age, zombies)
-        if reading.dead_letters is not None:
-            letters = CounterMetricFamily("tickwire_dead_letters", "Messages that nobody took.", labels=["reason"])
-            for reason, count in reading.dead_letters.items():
-                letters.add_metric([reason], count)
-            yield letters
+        letters = CounterMetricFamily(
+            "tickwire_dead_letters", "What nobody took, in the actor's units.", labels=["actor", "reason"]
+        )
+        for place, weight in reading.dead_letters.items():
+            letters.add_metric(place, weight)
+        yield letters
 
 
 REDIS_GAUGES = {
@@ -78,9 +84,9 @@ class RedisInfoCollector(Collector):
         if "redis_version" in info:
             version = {"version": info["redis_version"], "mode": info.get("redis_mode", "")}
             yield InfoMetricFamily("tickwire_redis", "The server that INFO was read from.", version)
-        for field, (name, text) in REDIS_GAUGES.items():
-            if field in info:
-                yield GaugeMetricFamily(name, text, float(info[field]))
-        for field, (name, text) in REDIS_COUNTERS.items():
-            if field in info:
-                yield CounterMetricFamily(name, text, float(info[field]))
+        for known, (name, text) in REDIS_GAUGES.items():
+            if known in info:
+                yield GaugeMetricFamily(name, text, float(info[known]))
+        for known, (name, text) in REDIS_COUNTERS.items():
+            if known in info:
+                yield CounterMetricFamily(name, text, float(info[known]))

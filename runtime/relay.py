@@ -60,7 +60,7 @@ class Relay:
         self._feeds: list[Feed] = []
         self._ingestors: dict[str, str] = {}
         self._supervisor: Supervisor | None = None
-        self.metrics = RelayMetrics(lambda: KernelReading(actors=self.states()))
+        self.metrics = RelayMetrics(self._read_kernel)
         self._feed_states: dict[str, FeedState] = {}
         self._news = threading.Event()
         self._stopped = False
@@ -156,6 +156,12 @@ class Relay:
     def states(self) -> list[ChildState]:
         """How the actors are."""
         return self._supervisor.states() if self._supervisor is not None else []
+
+    def _read_kernel(self) -> KernelReading:
+        kernel = self._supervisor
+        if kernel is None:
+            return KernelReading()
+        return KernelReading(actors=kernel.states(), dead_letters=kernel.dead_letter_weights(), zombies=kernel.zombies)
 
     def push(self, asset: str, timestamp: float, price: float | str) -> None:
         """One tick of the host's own source, into the feed `push:`; seconds UTC. Raises LookupError without one."""

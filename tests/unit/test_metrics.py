@@ -173,7 +173,7 @@ def test_the_actors_are_read_when_the_page_is() -> None:
             id="publisher", state="running", incarnation=1, restarts=next(restarts), last_error=None,
             mailbox_depth=17, oldest_age_s=0.5,
         )  # fmt: skip
-        return KernelReading(actors=[actor], dead_letters={"poison": 2}, zombies=1)
+        return KernelReading(actors=[actor], dead_letters={("publisher", "poison"): 2}, zombies=1)
 
     metrics = RelayMetrics(read)
     assert value(metrics, "actor_restarts_total", actor="publisher") == 0
@@ -184,7 +184,8 @@ def test_the_actors_are_read_when_the_page_is() -> None:
     assert now["tickwire_actor_mailbox_oldest_age_seconds", publisher] == 0.5
     assert now["tickwire_actor_state", publisher | {("state", "running")}] == 1
     assert now["tickwire_actor_zombies", frozenset()] == 1
-    assert now["tickwire_dead_letters_total", frozenset({("reason", "poison")})] == 2
+    assert now["tickwire_actor_state", publisher | {("state", "restarting")}] == 0
+    assert now["tickwire_dead_letters_total", publisher | {("reason", "poison")}] == 2
 
 
 def test_two_relays_in_a_process_keep_their_figures_apart() -> None:
@@ -224,7 +225,7 @@ def test_the_documentation_names_every_metric_and_no_other() -> None:
     actor = ChildState(
         id="publisher", state="running", incarnation=1, restarts=0, last_error=None, mailbox_depth=0, oldest_age_s=0.0
     )  # fmt: skip
-    metrics = RelayMetrics(lambda: KernelReading(actors=[actor], dead_letters={"poison": 1}))
+    metrics = RelayMetrics(lambda: KernelReading(actors=[actor], dead_letters={("publisher", "poison"): 1}))
     metrics.redis_info(dict.fromkeys(("redis_version", *REDIS_GAUGES, *REDIS_COUNTERS), "1"))
     text = Path(__file__).parents[2].joinpath("docs", "metrics.md").read_text()
     tables = "\n".join(line for line in text.splitlines() if line.startswith("| `tickwire_"))
