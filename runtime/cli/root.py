@@ -4,6 +4,7 @@ import typer
 
 from tickwire.runtime.cli.config import check_config, show_config
 from tickwire.runtime.cli.history import history
+from tickwire.runtime.cli.migrate import migrate
 from tickwire.runtime.cli.record import record
 from tickwire.runtime.cli.relay import replay, run
 from tickwire.runtime.cli.simulate import simulate
@@ -24,6 +25,7 @@ def application() -> typer.Typer:
     root.command("replay")(replay)
     root.command("simulate")(simulate)
     root.command("record")(record)
+    root.command("migrate")(migrate)
     root.command("status")(status)
     root.command("history")(history)
     config = typer.Typer(help="What the settings are, and whether they can be used.", no_args_is_help=True)

@@ -47,7 +47,7 @@ class PostgresStore:
         self._session: PostgresSession | None = None
 
     def open(self) -> None:
-        self._call(_check_schema)
+        self._call(check_schema)
 
     def write(self, rows: Sequence[Row]) -> int | None:
         rejected = first_fault(rows)
@@ -175,7 +175,7 @@ def explain(error: psycopg.Error) -> StoreError:
     return StoreUnavailable(text, timed_out=isinstance(error, psycopg.errors.ConnectionTimeout))
 
 
-def _check_schema(connection: Connection) -> None:
+def check_schema(connection: Connection) -> None:
     found = connection.execute(_SCHEMA).fetchone()
     if found is None:
         raise StoreMisconfigured(f"the database has no table {TABLE}; {MIGRATE}")
