@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import structlog
 
 from tickwire.actors.forwarder import Forwarder
-from tickwire.actors.kernel.behaviour import Context, Timer
+from tickwire.actors.kernel.behaviour import Context
 from tickwire.actors.ports import BufferRedis, Clock, PortError, Spool, SpoolFailed
 from tickwire.market.identity import new_epoch
 from tickwire.market.ownership import Ownership, continues
@@ -45,8 +45,6 @@ class BufferKeeperSettings:
     """Most ticks of one spool row, unless one message alone has more."""
     poll_s: float = 0.25
     """How often the acknowledged floor is read while anything is outstanding, and a refusing Redis tried again."""
-    release_s: float = 60.0
-    """How long a feed is down before another may have its assets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +57,6 @@ class ForwardMore:
     """To itself: the spool is ahead of Redis, and new ticks had their turn."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReleaseFeed:
-    """Own timer: the feed has been down for release_s."""
-
-    feed: str
-
-
 class BufferKeeper:
     def __init__(
         self,
@@ -76,21 +67,25 @@ class BufferKeeper:
         clock: Clock,
         feeds: Mapping[str, str],
         unaccepted: list[Intake],
+        ownership: Ownership,
         settings: BufferKeeperSettings,
     ) -> None:
-        """`feeds`: feed → its TickIngestor's id. `unaccepted` outlives incarnations: what a full disk did not take."""
+        """`feeds`: feed → its TickIngestor's id.
+
+        Two outlive incarnations: `unaccepted`, what a full disk did not take, and `ownership`, or a feed could be
+        granted what another one is sending.
+        """
         self._context = context
         self._make_redis = redis
         self._make_spool = spool
         self._clock = clock
         self._feeds = feeds
         self._settings = settings
-        self._ownership = Ownership()
+        self._ownership = ownership
         self._assets: set[str] = set()
         self._early: list[AssetRequested] = []
         self._drains: list[ReplyTo] = []
         self._unaccepted = unaccepted
-        self._releases: dict[str, Timer] = {}
 
     def open(self) -> None:
         self._spool = self._make_spool()
@@ -139,8 +134,6 @@ class BufferKeeper:
                 self._on_outbox_lost(message)
             case DrainRequested():
                 self._drains.append(message.reply_to)
-            case ReleaseFeed():
-                self._release(message.feed)
             case ForwardMore():
                 self._forward_on()
             case Poll():
@@ -165,7 +158,7 @@ class BufferKeeper:
         self._resume()
         columns = [c for m in messages if isinstance(m, TicksReceived) for c in m.columns]
         self._forwarder.remember(columns)
-        self._adopt_owners(messages)
+        self._assets.update(column.asset for column in columns)
         taken_by_redis = self._forwarder.forward(columns, list(zip(rows, payloads, strict=True)))
         forward_seconds = self._clock.monotonic() - committed if taken_by_redis else None
         self._report(sum(m.ticks for m in messages), len(rows), committed - started, forward_seconds)
@@ -186,15 +179,6 @@ class BufferKeeper:
             _log.info("spool_works_again")
             for ingestor in self._feeds.values():
                 self._context.address(ingestor).tell(FeedHeld(held=False), control=True)
-
-    def _adopt_owners(self, messages: Sequence[Intake]) -> None:
-        """After a restart the grants are forgotten: who sends live ticks has one."""
-        for message in messages:
-            if isinstance(message, TicksReceived):
-                for column in message.columns:
-                    if column.asset not in self._assets:
-                        self._ownership.claim(column.asset, message.feed)
-                        self._assets.add(column.asset)
 
     def _report(self, ticks: int, rows: int, commit_seconds: float, forward_seconds: float | None) -> None:
         accepted = TicksAccepted(
@@ -238,19 +222,11 @@ class BufferKeeper:
         return epoch, seq
 
     def _on_feed_changed(self, change: FeedChanged) -> None:
-        timer = self._releases.pop(change.feed, None)
-        if timer is not None:
-            timer.cancel()
-        if change.state == "ended":
-            self._release(change.feed)
-        elif change.state == "down":
-            self._releases[change.feed] = self._context.after(self._settings.release_s, ReleaseFeed(change.feed))
-
-    def _release(self, feed: str) -> None:
-        self._releases.pop(feed, None)
-        for asset in self._ownership.release(feed):
+        if change.state != "ended" and not change.gone:
+            return
+        for asset in self._ownership.release(change.feed):
             for peer, ingestor in self._feeds.items():
-                if peer != feed:
+                if peer != change.feed:
                     self._context.address(ingestor).tell(AssetReleased(asset=asset))
 
     # -- Redis -------------------------------------------------------------------------------------------------

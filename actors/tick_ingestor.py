@@ -71,6 +71,8 @@ BEAT_S = 0.25
 MEASURE_S = 1.0
 HELD_TICKS_MAX = 100_000
 """Ticks held for a grant; beyond it the socket is left unread."""
+RELEASE_S = 60.0
+"""How long a feed is down before it gives its assets up to other feeds."""
 GRANT_WAIT_S = 2.0
 """How long a drain waits for outstanding grants."""
 
@@ -90,6 +92,7 @@ class TickIngestor:
         backoff: Backoff,
         clock: Clock,
         observe: Callable[[FeedChanged], object] = lambda _: None,
+        release_s: float = RELEASE_S,
     ) -> None:
         """`dialler` is None for a feed whose ticks the host pushes; `observe` is the host's ear, in our thread."""
         self._context = context
@@ -112,6 +115,8 @@ class TickIngestor:
         self._drain_deadline = 0.0
         self._attempt = 0
         self._redial_at: float | None = None
+        self._release_s = release_s
+        self._release_at: float | None = None
         self._next_beat = 0.0
         self._next_measure = 0.0
         self._frames_of_old = 0
@@ -135,6 +140,7 @@ class TickIngestor:
         if self._dialler is None:
             self._change("live")
         else:
+            self._release_at = self._clock.monotonic() + self._release_s
             self._change("connecting")
             self._dial()
 
@@ -333,18 +339,22 @@ class TickIngestor:
 
     def _lost(self, reason: str) -> None:
         delay = self._backoff.next_s()
-        self._redial_at = self._clock.monotonic() + delay
+        now = self._clock.monotonic()
+        self._redial_at = now + delay
+        if self._state not in ("down", "connecting"):
+            self._release_at = now + self._release_s
         _log.warning("feed_lost", feed=self._profile.name, reason=reason, retry_in_s=round(delay, 2))
         self._change("down", reason)
 
     def _market_is_heard(self) -> None:
         if self._state not in ("live", "stale"):
             self._backoff.reset()
+            self._release_at = None
             self._change("live")
 
-    def _change(self, state: FeedState, detail: str = "") -> None:
+    def _change(self, state: FeedState, detail: str = "", *, gone: bool = False) -> None:
         self._state = state
-        change = FeedChanged(feed=self._profile.name, state=state, detail=detail, stale_assets=self._stale)
+        change = FeedChanged(feed=self._profile.name, state=state, detail=detail, stale_assets=self._stale, gone=gone)
         for receiver in self._states_to:
             receiver.tell(change)
         self._observe(change)
@@ -361,6 +371,10 @@ class TickIngestor:
             self._reconnects += 1
             self._change("connecting")
             self._dial()
+        if self._release_at is not None and now >= self._release_at:
+            self._release_at = None
+            self._pipeline.numbering.forget_grants()  # before another feed can be granted any of them
+            self._change(self._state, gone=True)
         self._judge_staleness(now)
         self._registry.write()
         if self._drains:

@@ -77,6 +77,12 @@ class Numbering:
         if self.refused(asset):
             del self._assets[asset]
 
+    def forget_grants(self) -> None:
+        """Give up every asset that was granted or refused; those that are asked for still are kept."""
+        self._assets = {
+            asset: state for asset, state in self._assets.items() if state.epoch is None and state.owner is None
+        }
+
     def _encode(self, state: _Asset, good: GoodTicks, recv_us: int, offset_us: int) -> TickColumns:
         epoch, first_seq = state.epoch or "", state.next_seq
         ts_us = [us - offset_us for us in good.raw_us] if offset_us else good.raw_us

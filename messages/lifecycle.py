@@ -48,6 +48,8 @@ class FeedChanged:
     state: FeedState
     detail: str = ""
     stale_assets: Sequence[str] = ()
+    gone: bool = False
+    """Down for a minute: it has given up its assets, which another feed may have now, and will ask for each anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

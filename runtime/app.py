@@ -21,6 +21,7 @@ from tickwire.config.urls import RedisServer
 from tickwire.market.backoff import Backoff
 from tickwire.market.identity import new_epoch
 from tickwire.market.offset import OffsetEstimator
+from tickwire.market.ownership import Ownership
 from tickwire.market.pipeline import FeedMemory, FeedPipeline, PipelineSettings
 from tickwire.market.staleness import Staleness
 from tickwire.messages.lifecycle import FeedChanged, LinkChanged, LinkState
@@ -113,6 +114,7 @@ class Actors:
 
     def _buffer_keeper(self) -> ChildSpec:
         unaccepted: list[Intake] = []
+        ownership = Ownership()
         settings, given = self._settings, self._given
 
         def make(context: Context) -> BufferKeeper:
@@ -130,6 +132,7 @@ class Actors:
                 clock=given.clock,
                 feeds=given.ingestors,
                 unaccepted=unaccepted,
+                ownership=ownership,
                 settings=BufferKeeperSettings(
                     buffer_size=settings.buffer.size,
                     window_entries=settings.outbox.window_entries,

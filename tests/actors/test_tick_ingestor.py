@@ -176,6 +176,36 @@ def test_a_refused_asset_is_counted_until_its_owner_is_gone(feed: Feed) -> None:
     assert feed.ticks() == [("A", 1, "1.7")]
 
 
+def test_a_feed_gives_its_assets_up_after_a_minute_down_however_often_it_dials(feed: Feed) -> None:
+    feed.live(("A", NOW_S, 1.5))
+    feed.grant(epoch="E1")
+    feed.dialler.failing = "refused"
+    feed.socket.end("cut")
+    feed.stage.step()
+    feed.pass_time(59.0)
+    assert not any(change.gone for change in feed.stage.told("buffer_keeper", FeedChanged))
+    feed.pass_time(2.0)
+    assert [change.gone for change in feed.stage.told("buffer_keeper", FeedChanged)].count(True) == 1
+    feed.dialler.failing = None
+    feed.pass_time(31.0)
+    feed.live(("A", NOW_S + 1, 1.6))
+    assert len(feed.stage.told("buffer_keeper", AssetRequested)) == 2
+    assert len(feed.ticks()) == 1
+    feed.grant(epoch="E2")
+    assert feed.ticks()[-1] == ("A", 1, "1.6")
+
+
+def test_a_feed_that_comes_back_in_time_keeps_its_assets(feed: Feed) -> None:
+    feed.live(("A", NOW_S, 1.5))
+    feed.grant(epoch="E1")
+    feed.socket.end("cut")
+    feed.pass_time(30.0)
+    feed.live(("A", NOW_S + 1, 1.6))
+    feed.pass_time(61.0)
+    assert not any(change.gone for change in feed.stage.told("buffer_keeper", FeedChanged))
+    assert feed.ticks()[-1] == ("A", 2, "1.6")
+
+
 def test_history_has_no_seq_and_goes_to_store_and_candles_alone(feed: Feed) -> None:
     feed.read(["history", "A", [[NOW_S - 2, 1.1], [NOW_S - 1, 1.2]]])
     (message,) = feed.stage.told("buffer_keeper", BackfillReceived)

@@ -44,7 +44,9 @@ class Network:
             link.hang_up()
 
     def start(self, memory: str) -> None:
-        """It is back with all of its data, with an older state of it, or with none."""
+        """It is back with all of its data, with an older state of it, or with none; nothing if it never left."""
+        if self.reachable:
+            return
         self.reachable = True
         if memory != "kept":
             self.server.restore(self.replica if memory == "older" else {})

@@ -28,6 +28,7 @@ from tickwire.actors.tick_ingestor import TickIngestor
 from tickwire.market.backoff import Backoff
 from tickwire.market.keys import Keys
 from tickwire.market.offset import OffsetEstimator
+from tickwire.market.ownership import Ownership
 from tickwire.market.pipeline import FeedMemory, FeedPipeline, PipelineSettings
 from tickwire.market.staleness import Staleness
 from tickwire.market.wire.registry import DecoderOptions, venue
@@ -152,6 +153,7 @@ class Process:
 
     def _buffer_keeper(self) -> ChildSpec:
         unaccepted: list[Intake] = []
+        ownership = Ownership()
         given, sizes = self._given, self._given.sizes
 
         def make(context: Context) -> BufferKeeper:
@@ -162,13 +164,13 @@ class Process:
                 clock=given.clock,
                 feeds=self.ingestors,
                 unaccepted=unaccepted,
+                ownership=ownership,
                 settings=BufferKeeperSettings(
                     buffer_size=sizes.buffer,
                     window_entries=sizes.window_entries,
                     window_bytes=sizes.window_bytes,
                     entry_ticks=sizes.entry_ticks,
                     poll_s=0.5,
-                    release_s=3.0,
                 ),
             )
 
@@ -229,6 +231,7 @@ class Process:
                 staleness=Staleness(),
                 backoff=Backoff(min_s=0.2, max_s=2.0, random=given.chance.random),
                 clock=given.clock,
+                release_s=3.0,
             )
 
         self._waiters[id] = SimWaiter()
