@@ -33,9 +33,10 @@ export class Status {
   show() {
     for (const pill of this.pills) {
       const state = this.parts[pill.dataset.part];
+      const known = state && (pill.dataset.part === "page" || this.parts.page.name === "open");
       const name = state ? { open: "connected", waiting: "reconnecting" }[state.name] ?? state.name : "–";
       setText(pill.querySelector("b"), name);
-      pill.dataset.level = state ? LEVELS[state.name] ?? "warn" : "wait";
+      pill.dataset.level = known ? LEVELS[state.name] ?? "warn" : "wait";
       pill.title = state?.detail ?? "";
     }
     const [level, text] = this.headline();
