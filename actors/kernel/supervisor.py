@@ -111,7 +111,9 @@ class Supervisor:
         error = went[0]
         if error is not None:
             self.stop()
-            raise error if isinstance(error, StartFailed) else StartFailed(str(error)) from error
+            if isinstance(error, StartFailed):
+                raise error
+            raise StartFailed(str(error)) from error
 
     def stop(self, timeout_s: float = STOP_S) -> None:
         """Stop the children in reverse order and return when all have ended or time is up. Idempotent."""
