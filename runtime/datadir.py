@@ -72,10 +72,10 @@ class DataDir:
             # Whatever run.json says was said by a run that is over.
             (self.path / "run.json").unlink(missing_ok=True)
         except OSError as error:
-            self.close()
+            self._unlock()
             raise self._unusable(error) from error
         except DataDirError:
-            self.close()
+            self._unlock()
             raise
 
     def write_run(self, run: RunInfo) -> None:
@@ -89,6 +89,10 @@ class DataDir:
         try:
             (self.path / "run.json").unlink(missing_ok=True)
         finally:
+            self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 

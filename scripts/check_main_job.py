@@ -29,7 +29,7 @@ READY_S = 300.0
 """`make run` may have to set everything up first."""
 PAGE_S = 30.0
 STOP_S = 20.0
-PRICE = "#assets [data-asset] .price"
+PRICE = "#assets [data-price]"
 
 
 def main() -> int:

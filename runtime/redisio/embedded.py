@@ -90,7 +90,13 @@ class EmbeddedRedis:
 
     def start(self) -> str:
         """Start it and wait until it answers; returns its URL, which stays the same. Raises EmbeddedRedisError."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise EmbeddedRedisError(
+                f"redis: {self._folder} can't be made a directory ({error.strerror or error}); "
+                "move what is in its way, or name another directory with --data-dir"
+            ) from error
         for engine in self._choose():
             held = self._first(engine)
             if held is not None:

@@ -83,27 +83,25 @@ def frame(opcode: int, payload: bytes) -> bytes:
 def pace(client: socket.socket, options: argparse.Namespace) -> None:
     """Send tick i at start + i / rate, those due together in one write, each stamped with the moment of sending."""
     start = time.perf_counter()
+    stamps = rising()
     sent = 0
     while sent < options.ticks:
         due = min(options.ticks, int((time.perf_counter() - start) * options.rate) + 1)
         due -= (due - sent) % options.per_frame if due < options.ticks else 0
         if due > sent:
-            client.sendall(frames(rising(), options, sent, due - sent))
+            client.sendall(frames(stamps, options, sent, due - sent))
             sent = due
         ahead = start + (sent + options.per_frame - 1) / options.rate - time.perf_counter()
         if ahead > 0:
             time.sleep(ahead)
 
 
-_last_us = 0
-
-
 def rising() -> Iterator[float]:
     """Now, in seconds, at least a microsecond later each time."""
-    global _last_us
+    last_us = 0
     while True:
-        _last_us = max(time.time_ns() // 1000, _last_us + 1)
-        yield _last_us / 1e6
+        last_us = max(time.time_ns() // 1000, last_us + 1)
+        yield last_us / 1e6
 
 
 def pour(client: socket.socket, options: argparse.Namespace) -> None:
