@@ -111,7 +111,9 @@ class BufferKeeper:
         fresh: list[Intake] = []
         others: list[object] = []
         for message in batch:
-            if isinstance(message, TicksReceived | BackfillReceived):
+            if isinstance(message, LinkChanged):
+                self._handle(message)  # before ticks go out on a new connection
+            elif isinstance(message, TicksReceived | BackfillReceived):
                 if message.number > self._taken.get(message.sender, 0):
                     fresh.append(message)
             else:
@@ -254,6 +256,8 @@ class BufferKeeper:
         if self._unaccepted:
             self._accept([])
         if self._redis.link.up:
+            if not self._forwarder.checked:
+                self._reach(self._forwarder.reconnected)
             if self._forwarder.lost:
                 self._reach(lambda: self._forwarder.repair(self._forwarder.lost))
             if self._forwarder.pending_entries or self._drains:
@@ -284,6 +288,8 @@ class BufferKeeper:
         """A drain is over when all is forwarded, or at once where Redis can't be reached: the spool keeps it."""
         if not self._drains:
             return
+        if self._unaccepted:
+            self._accept([])
         up = self._redis.link.up and not self._forwarder.trouble
         if up and self._forwarder.behind:
             return
@@ -300,6 +306,9 @@ class BufferKeeper:
         self._drains.clear()
 
     def _mark_clean(self) -> None:
+        """Unless ticks are out there that the spool did not take: their numbers must not be given again."""
+        if self._unaccepted:
+            return
         for asset in self._assets:
             position = self._forwarder.position(asset)
             if position is not None:

@@ -49,6 +49,8 @@ class Forwarder:
         self._outstanding: deque[tuple[int, int]] = deque()
         self._outstanding_bytes = 0
         self._in_stream = 0
+        self.checked = False
+        """Whether the server has been looked at since the link came up, as far as is known: nothing goes out before."""
         self.trouble = ""
         """Why the last attempt failed although the link is up; empty after a success."""
         self.lost = ""
@@ -103,6 +105,8 @@ class Forwarder:
         Returns whether Redis took all of it; what it did not take stays dirty or behind.
         """
         if not self._redis.link.up:
+            self.checked = False
+        if not self.checked:
             self._dirty.update(column.asset for column in columns)
             return False
         pushes = self._pushes(columns)
@@ -111,12 +115,15 @@ class Forwarder:
             return True
         boot = self._spool.boot_ms
         try:
-            self._redis.forward(pushes, [OutboxEntry(f"{boot}-{row}", payload) for row, payload in rows])
+            self._redis.forward(
+                pushes, [OutboxEntry(f"{boot}-{row}", payload) for row, payload in rows], self._after(rows)
+            )
         except OutboxMissing as error:
             self._after_doubt(pushes, "outbox lost")
             self.lost = str(error)
             return False
         except LinkDown as error:
+            self.checked = False
             self._after_doubt(pushes, error.detail)
             return False
         except RedisRefused as error:
@@ -127,8 +134,12 @@ class Forwarder:
         self._note_forwarded(rows)
         return True
 
+    def _after(self, rows: Sequence[tuple[int, bytes]]) -> str | None:
+        """What the stream must have: the link may have been cut and up again, to another server, unnoticed so far."""
+        return f"{self._confirmed[0]}-{self._confirmed[1]}" if rows and self._confirmed is not None else None
+
     def _pushes(self, columns: Sequence[TickColumns]) -> list[ListPush]:
-        pushes = {asset: self._rewrite(asset) for asset in self._dirty}
+        pushes = {asset: self._rewrite(asset) for asset in sorted(self._dirty)}
         for column in columns:
             asset = column.asset
             if asset in self._dirty:
@@ -175,15 +186,18 @@ class Forwarder:
         self._outstanding.clear()
         self._outstanding_bytes = 0
         self._in_stream = 0
+        self._dirty.update(asset for asset, ring in self._rings.items() if ring.epoch)  # the lists went with it
         _log.warning("outbox_started_over", reason=reason, boot_ms=boot, from_row=self._spool.first_row)
 
     def reconnected(self) -> None:
         """The link is up (again): make the outbox if it is gone, see whether it still has all. Raises PortErrors."""
+        self.checked = False
         last = self._redis.last_generated_id()
         self._redis.make_outbox()
         if self._confirmed is not None and (last is None or entry_id(last) < self._confirmed):
             self.start_over(f"its last id is {last or 'gone'}, {self._confirmed[0]}-{self._confirmed[1]} was confirmed")
         self._in_stream = self._redis.outbox_length()
+        self.checked = True
 
     def repair(self, reason: str) -> None:
         """Stream or group is gone, says who reads it. Raises PortErrors."""

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 
 from tickwire.market.ownership import EpochRecord
 from tickwire.market.rows import Row
+from tickwire.messages.clients import ToServer
 from tickwire.messages.lifecycle import LinkState
 from tickwire.messages.telemetry import Telemetry
 from tickwire.messages.ticks import TickColumns
@@ -235,11 +236,13 @@ class BufferRedis(Protocol):
     def mark(self, asset: str, epoch: str, seq: int, *, clean: bool) -> None:
         """Set the epoch hash."""
 
-    def forward(self, pushes: Sequence[ListPush], entries: Sequence[OutboxEntry]) -> None:
+    def forward(self, pushes: Sequence[ListPush], entries: Sequence[OutboxEntry], after: str | None = None) -> None:
         """Push the lists and append the entries, in order, in one round trip.
 
-        An id "equal or smaller" counts as already in. Raises OutboxMissing (nil append), LinkDown (outcome
-        unknown: rewrite the lists, append again), RedisRefused.
+        An id "equal or smaller" counts as already in. `after` is the id that the stream must have come to already: a
+        server that was replaced by an older copy of itself would take the entries and leave a hole before them. Raises
+        OutboxMissing (nil append, or `after` is not reached), LinkDown (outcome unknown: rewrite the lists, append
+        again), RedisRefused.
         """
 
     def make_outbox(self) -> None:
@@ -277,6 +280,9 @@ class OutboxRedis(Protocol):
         """Ack the ids, advance `tickwire:acked:{producer}` to the highest id with nothing pending at or
         below it, and trim the stream below that."""
 
+    def settle(self) -> None:
+        """Advance floor and trim to what is acknowledged already: an acknowledgement may have been cut half way."""
+
     def backlog(self) -> int:
         """Entries in the stream, stored or not."""
 
@@ -313,6 +319,44 @@ class MonitorRedis(Protocol):
         """INFO's fields as text; empty where the server has no INFO (fakeredis)."""
 
     def publish_status(self, payload: bytes) -> None: ...
+
+
+class RefillRedis(Protocol):
+    """Gateway's Redis: what the buffers hold, for clients that come back and for the time after a start."""
+
+    @property
+    def link(self) -> Link: ...
+
+    def newest(self, asset: str) -> Sequence[bytes]:
+        """The asset's buffer list, newest first, JSON each; empty where there is none."""
+
+    def assets(self) -> Sequence[str]:
+        """All assets ever registered."""
+
+
+# -- clients -------------------------------------------------------------------------------------------------------
+
+
+class GatewayServer(Protocol):
+    """HTTP and WebSocket on an event loop thread of its own. It tells the actor `messages.clients.ToGateway`.
+
+    Its listening socket is lent to it: the port stays open over its end.
+    """
+
+    def start(self) -> None:
+        """Return once it accepts."""
+
+    def post(self, items: Sequence[ToServer], /) -> None:
+        """Hand over to the loop, in this order; never blocks."""
+
+    def probe(self) -> None:
+        """Ask the loop for a LoopEchoed."""
+
+    def stuck_at(self) -> str:
+        """The stack of the loop's thread, for the log when it answers no probe."""
+
+    def close(self) -> None:
+        """Send clients away with 1001 and end, within two seconds; idempotent."""
 
 
 # -- metrics -------------------------------------------------------------------------------------------------------

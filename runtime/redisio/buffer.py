@@ -9,6 +9,7 @@ import orjson
 from tickwire.actors.ports import ListPush, OutboxEntry, OutboxMissing
 from tickwire.market.keys import GROUP, Keys
 from tickwire.market.ownership import EpochRecord
+from tickwire.market.packing import pack as pack_ticks
 from tickwire.runtime.redisio.faults import refusal
 from tickwire.runtime.redisio.link import RedisLink
 from tickwire.runtime.redisio.resp import array_head, bulks, check, first_error, pack, text
@@ -16,6 +17,8 @@ from tickwire.runtime.redisio.resp import array_head, bulks, check, first_error,
 BUFFER_SIZE = 1000
 FIELD = "p"
 """The one field of an outbox entry: packed columns."""
+NO_TICKS = pack_ticks([])
+"""What is appended under an id that is in already, to see that it is."""
 
 _MULTI = pack("MULTI")
 _EXEC = pack("EXEC")
@@ -57,19 +60,24 @@ class RedisBuffer:
         ticks: list[bytes] = replies[0]
         return ticks
 
-    def forward(self, pushes: Sequence[ListPush], entries: Sequence[OutboxEntry]) -> None:
+    def forward(self, pushes: Sequence[ListPush], entries: Sequence[OutboxEntry], after: str | None = None) -> None:
         parts: list[bytes] = []
         count = 0
         for push in pushes:
             commands = self._lists.get(push.asset) or self._new_commands(push.asset)
             count += commands.add(parts, push)
+        probes = 0 if after is None else 1
+        if after is not None:
+            parts += (self._append_head, bulks(after, FIELD, NO_TICKS))
         for entry in entries:
             parts += (self._append_head, bulks(entry.id, FIELD, entry.payload))
         if not parts:
             return
-        replies = self._link.call(b"".join(parts), count + len(entries))
+        replies = self._link.call(b"".join(parts), count + probes + len(entries))
         check(replies[:count])
         self._check_appends(replies[count:])
+        if probes and not isinstance(replies[count], hiredis.ReplyError):
+            raise OutboxMissing(f"the stream {self._outbox} has lost what came before {after}")
 
     def _new_commands(self, asset: str) -> "_ListCommands":
         commands = _ListCommands(self._keys.ticks(asset), self._keys.epoch(asset), self._buffer_size)

@@ -62,9 +62,15 @@ class RedisOutbox:
         if not ids:
             return
         acked = [*ids, *map(_format, self._outlived(ids))]
-        payload = pack("XACK", self._key, GROUP, *acked) + pack("XPENDING", self._key, GROUP)
+        self._advance(pack("XACK", self._key, GROUP, *acked), 1)
+
+    def settle(self) -> None:
+        self._advance(b"", 0)
+
+    def _advance(self, acking: bytes, acks: int) -> None:
+        payload = acking + pack("XPENDING", self._key, GROUP)
         payload += pack("XINFO", "GROUPS", self._key) + pack("GET", self._acked)
-        _, pending, groups, known = self._ask(payload, 4)
+        pending, groups, known = self._ask(payload, acks + 3)[acks:]
         floor = max(_floor(pending, groups), _parse(known or b"0-0"))
         if floor == (0, 0):
             return

@@ -244,6 +244,18 @@ def test_the_last_id_outlives_the_trimming(engine: Engine) -> None:
     assert buffer.last_generated_id() == "7-2"
 
 
+def test_a_stream_that_has_lost_its_tail_is_told_when_more_is_appended(engine: Engine) -> None:
+    buffer = engine.buffer()
+    buffer.make_outbox()
+    buffer.forward([], entries_of("7-1", "7-2"))
+    buffer.forward([], entries_of("7-3"), "7-2")
+    engine.flush()
+    buffer.make_outbox()
+    buffer.forward([], entries_of("7-1"))
+    with pytest.raises(OutboxMissing):
+        buffer.forward([push_of(1, 1)], entries_of("7-4"), "7-3")
+
+
 # -- the outbox, read
 
 
@@ -333,6 +345,7 @@ def test_a_missing_stream_is_told_by_every_reading_call(engine: Engine) -> None:
         lambda: outbox.read_own_pending("0-0", 1),
         lambda: outbox.claim_stale(0.0, 1),
         lambda: outbox.acknowledge(["7-1"]),
+        outbox.settle,
     ):
         with pytest.raises(OutboxMissing):
             call()
@@ -349,6 +362,7 @@ def test_a_missing_group_is_told_by_every_reading_call(engine: Engine) -> None:
         lambda: outbox.read_own_pending("0-0", 1),
         lambda: outbox.claim_stale(0.0, 1),
         lambda: outbox.acknowledge(["7-1"]),
+        outbox.settle,
     ):
         with pytest.raises(OutboxMissing):
             call()
@@ -366,6 +380,30 @@ def test_after_a_flush_a_later_boot_goes_on(engine: Engine) -> None:
     assert outbox.read_new(10) == entries_of("8-1")
     outbox.acknowledge(["8-1"])
     assert buffer.acked_id() == "8-1"
+
+
+def test_settling_moves_the_floor_to_what_was_acknowledged_by_others(engine: Engine) -> None:
+    buffer, outbox = engine.buffer(), engine.outbox()
+    buffer.make_outbox()
+    buffer.forward([], entries_of("7-1", "7-2"))
+    outbox.read_new(10)
+    engine.acknowledge_only("7-1")
+    outbox.settle()
+    assert buffer.acked_id() == "7-1"
+    assert outbox.backlog() == 1
+    engine.acknowledge_only("7-2")
+    outbox.settle()
+    assert buffer.acked_id() == "7-2"
+    assert outbox.backlog() == 0
+
+
+def test_settling_where_nothing_was_read_changes_nothing(engine: Engine) -> None:
+    buffer, outbox = engine.buffer(), engine.outbox()
+    buffer.make_outbox()
+    buffer.forward([], entries_of("7-1"))
+    outbox.settle()
+    assert buffer.acked_id() is None
+    assert outbox.backlog() == 1
 
 
 def test_acknowledging_nothing_changes_nothing(engine: Engine) -> None:

@@ -5,7 +5,7 @@ It has its own reading of a packed entry and its own uid, made from the specific
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -181,8 +181,8 @@ class Live:
     def process_died(self) -> None:
         self._ordinals.clear()
 
-    def tell(self, message: TicksReceived) -> None:
-        """A message was put into the receivers' mailboxes."""
+    def tell(self, message: TicksReceived, seen: Callable[[str, str, str], int]) -> None:
+        """A message was put into the receivers' mailboxes; `seen` says how many equal ticks its feed has read."""
         for column in message.columns:
             key = column.asset, column.epoch
             due = self._next.get(key)
@@ -198,9 +198,12 @@ class Live:
             ):
                 self._ticks[column.asset, column.epoch, column.first_seq + i] = (stamp, price)
                 equal = message.sender, column.asset, stamp, price
-                if ordinal != self._ordinals[equal]:
-                    raise Violation(f"{equal} has ordinal {ordinal}, {self._ordinals[equal]} came before")
-                self._ordinals[equal] += 1
+                if not self._ordinals[equal] <= ordinal < max(1, seen(column.asset, stamp, price)):
+                    raise Violation(
+                        f"{equal} has ordinal {ordinal}: the last was {self._ordinals[equal] - 1}, and so many were read:"
+                        f" {seen(column.asset, stamp, price)}"
+                    )
+                self._ordinals[equal] = ordinal + 1
 
     def hear(self, asset: str, payload: bytes) -> None:
         """A tick is published."""
@@ -250,4 +253,3 @@ class Live:
             if newer is not None and place >= newer:
                 raise Violation(f"the buffer of {asset} has {place} behind {newer}")
             newer = place
-

@@ -87,7 +87,9 @@ class SimStore:
         return StoreUnavailable("no answer in time", timed_out=True)
 
     def ticks(self, pair: str, from_us: int, to_us: int, limit: int) -> Sequence[tuple[int, str]]:
-        found = [(row.ts_us, row.price) for row in self._table.rows if row.pair == pair and from_us <= row.ts_us < to_us]
+        found = [
+            (row.ts_us, row.price) for row in self._table.rows if row.pair == pair and from_us <= row.ts_us < to_us
+        ]
         return sorted(found, key=lambda tick: tick[0])[-limit:]
 
     def newest_ts_us(self, pair: str) -> int | None:

@@ -5,7 +5,7 @@ that overlaps what was live, repeats, late ticks, rubbish. `Exchange` sends JSON
 two different ticks are often equal, and nothing is ever sent again.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,10 +47,10 @@ class Sent:
 
 @dataclass(slots=True)
 class Read:
-    """What an ingestor has read in one step."""
+    """What the feed's ingestors have read in one run of the process."""
 
-    live: list[Tick] = field(default_factory=list)
-    past: list[Tick] = field(default_factory=list)
+    live: Counter[Tick] = field(default_factory=Counter)
+    past: Counter[Tick] = field(default_factory=Counter)
     bad: int = 0
 
 
@@ -80,8 +80,8 @@ class SimSocket:
         most = len(self.waiting) if self._venue.chance.random.random() < 0.8 else 1
         frames, self.waiting = self.waiting[:most], self.waiting[most:]
         for frame in frames:
-            self._venue.read.live += frame.live
-            self._venue.read.past += frame.past
+            self._venue.read.live.update(frame.live)
+            self._venue.read.past.update(frame.past)
             self._venue.read.bad += frame.bad
         self._venue.point("after a feed's read")
         return [(frame.opcode, frame.payload) for frame in frames]

@@ -19,7 +19,7 @@ from simulation.network import Network
 from simulation.oracle import Durable, Live, Violation
 from simulation.process import PRODUCER, Outside, Process, Sizes
 from simulation.stores import Table
-from simulation.venues import Broker, Exchange, Venue
+from simulation.venues import Broker, Exchange, Read, Tick, Venue
 from tickwire.actors.kernel import StartFailed
 from tickwire.actors.ports import FeedProfile
 from tickwire.market.keys import Keys
@@ -224,6 +224,7 @@ class World(Watch):
             link.close()
         for venue in self.venues:
             venue.socket = None
+            venue.read = Read()
         self.durable.process_died()
         self.live.process_died()
         self.clock.seconds += self.chance.random.random()
@@ -336,7 +337,18 @@ class World(Watch):
     def _redis_fault(self) -> None:
         chance, network = self.chance, self.network
         kind = chance.choose(
-            ["cut", "dies", "dies", "freezes", "refuses", "flushed", "group destroyed", "key deleted", "copied", "copied"]
+            [
+                "cut",
+                "dies",
+                "dies",
+                "freezes",
+                "refuses",
+                "flushed",
+                "group destroyed",
+                "key deleted",
+                "copied",
+                "copied",
+            ]
         )
         if not network.reachable or network.frozen or self.redis.refusal:
             return
@@ -381,7 +393,8 @@ class World(Watch):
             if receiver == "buffer_keeper" and isinstance(message, TicksReceived | BackfillReceived):
                 self.durable.tell(message)
                 if isinstance(message, TicksReceived):
-                    self.live.tell(message)
+                    read = next(venue.read for venue in self.venues if venue.profile.name == message.feed)
+                    self.live.tell(message, lambda *tick: read.live[Tick(*tick)])
             elif sender == "publisher" and isinstance(message, TicksPublished):
                 self.live.note(message)
 

@@ -246,16 +246,18 @@ class MemoryBuffer:
         fields = {"epoch": epoch.encode(), "seq": b"%d" % seq, "clean": b"1" if clean else b"0"}
         self._redis.hashes.setdefault(self._redis.keys.epoch(asset), {}).update(fields)
 
-    def forward(self, pushes: Sequence[ListPush], entries: Sequence[OutboxEntry]) -> None:
+    def forward(self, pushes: Sequence[ListPush], entries: Sequence[OutboxEntry], after: str | None = None) -> None:
         if pushes or entries:
-            self._redis.call(self.link, lambda: self._forward(pushes, entries))
+            self._redis.call(self.link, lambda: self._forward(pushes, entries, after))
 
-    def _forward(self, pushes: Sequence[ListPush], entries: Sequence[OutboxEntry]) -> None:
+    def _forward(self, pushes: Sequence[ListPush], entries: Sequence[OutboxEntry], after: str | None) -> None:
         for push in pushes:
             self._push(push)
         stream = self._redis.streams.get(self._outbox)
         if entries and stream is None:
             raise OutboxMissing(f"the stream {self._outbox} is gone")
+        if after is not None and stream is not None and parse_id(after) > stream.last_id:
+            raise OutboxMissing(f"the stream {self._outbox} has lost what came before {after}")
         for entry in entries:
             assert stream is not None
             place = parse_id(entry.id)
@@ -349,6 +351,9 @@ class MemoryOutbox:
     def acknowledge(self, ids: Sequence[str]) -> None:
         if ids:
             self._redis.call(self.link, lambda: self._acknowledge(ids))
+
+    def settle(self) -> None:
+        self._redis.call(self.link, lambda: self._acknowledge(()))
 
     def _acknowledge(self, ids: Sequence[str]) -> None:
         stream = self._stream()

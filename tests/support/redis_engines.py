@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 import redis
-from support.redis_doubles import MemoryRedis
+from support.redis_doubles import MemoryRedis, parse_id
 from support.redis_server import address, eventually
 
 from tickwire.actors.ports import BufferRedis, Bus, CacheRedis, MonitorRedis, OutboxRedis, RegistryRedis
@@ -43,6 +43,7 @@ class Engine(Protocol):
     def listen(self, *channels: str) -> AbstractContextManager[Collect]: ...
     def flush(self) -> None: ...
     def destroy_group(self) -> None: ...
+    def acknowledge_only(self, id: str) -> None: ...
 
 
 class ServerEngine:
@@ -118,6 +119,9 @@ class ServerEngine:
     def destroy_group(self) -> None:
         self._client.xgroup_destroy(self.keys.outbox(PRODUCER), "tickwire")
 
+    def acknowledge_only(self, id: str) -> None:
+        self._client.xack(self.keys.outbox(PRODUCER), "tickwire", id)
+
     def close(self) -> None:
         for link in self._links:
             link.close()
@@ -179,6 +183,9 @@ class MemoryEngine:
 
     def destroy_group(self) -> None:
         self.redis.streams[self.keys.outbox(PRODUCER)].group = False
+
+    def acknowledge_only(self, id: str) -> None:
+        self.redis.streams[self.keys.outbox(PRODUCER)].pending.pop(parse_id(id))
 
     def close(self) -> None:
         """Nothing to close."""

@@ -16,9 +16,7 @@ from support.redis_streams import Group, Id, Stream, format_id, parse_id
 
 Command = list[bytes]
 Reply = Any
-WRITES = frozenset(
-    b"LPUSH LTRIM DEL HSET SET SETEX XADD XDEL XTRIM XACK XGROUP XREADGROUP XAUTOCLAIM FLUSHALL".split()
-)
+WRITES = frozenset(b"LPUSH LTRIM DEL HSET SET SETEX XADD XDEL XTRIM XACK XGROUP XREADGROUP XAUTOCLAIM FLUSHALL".split())
 DENIED_WHEN_FULL = frozenset(b"LPUSH HSET SET SETEX XADD XGROUP".split())
 REFUSALS = {
     "out of memory": "OOM command not allowed when used memory > 'maxmemory'.",
@@ -174,9 +172,7 @@ class RedisModel:
     def _group(self, key: bytes, name: bytes, reading: str = "") -> tuple[Stream, Group]:
         stream = self._stream(key)
         if stream is None or name not in stream.groups:
-            raise _Wrong(
-                f"NOGROUP No such key '{key.decode()}' or consumer group '{name.decode()}'{reading}"
-            )
+            raise _Wrong(f"NOGROUP No such key '{key.decode()}' or consumer group '{name.decode()}'{reading}")
         return stream, stream.groups[name]
 
     def _do_xadd(self, command: Command) -> Reply:
