@@ -1,6 +1,6 @@
 """One connection of a feed: its socket, its decoder, its deadlines. TickIngestor's, in its thread."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from tickwire.actors.ports import PING, PONG, FeedClosed, FeedSocket
 from tickwire.market.wire import Decoder, Event, Frame, Send
@@ -21,6 +21,7 @@ class FeedSession:
         self._arrival_us: int | None = None
         self._last_frame = now
         self._next_ping = now + PING_EVERY_S
+        self._answers: list[Send] = []
 
     def greet(self) -> None:
         """Send what the venue expects first."""
@@ -30,27 +31,32 @@ class FeedSession:
         for send in sends:
             self.socket.send(send.payload)
 
-    def read(self, now: float, recv_us: int) -> list[tuple[int, Sequence[Event]]]:
-        """What has arrived, decoded, as (arrival µs, events): one run, or one for each arrival a replay announces."""
+    def answer(self, sends: Sequence[Send]) -> None:
+        """Send this once what `read` has in hand was taken."""
+        self._answers += sends
+
+    def read(self, now: float, recv_us: int) -> Iterator[tuple[int, Sequence[Event]]]:
+        """What has arrived, decoded, as (arrival µs, events): one run, or one for each arrival a replay announces.
+
+        Answers leave after the last run: a venue that is gone by then can take none, but what it said counts.
+        """
         frames = self.socket.receive()
         if not frames:
-            return []
+            return
         self._last_frame = now
         self.frames += len(frames)
-        if frames[0][0] not in (PING, PONG) and not self._arrivals_from_pings:
-            data = [frame for frame in frames if frame[0] not in (PING, PONG)]
-            return [(recv_us, self._decode(data))]
-        return [(arrival_us, self._decode(data)) for arrival_us, data in self._runs(frames, recv_us)]
-
-    def _decode(self, data: Sequence[Frame]) -> Sequence[Event]:
-        events = self.decoder.receive(data)
-        for event in events:
-            if type(event) is Send:
-                self.socket.send(event.payload)
-        return events
+        for arrival_us, data in self._runs(frames, recv_us):
+            events = self.decoder.receive(data)
+            self._answers += [event for event in events if type(event) is Send]
+            yield arrival_us, events
+        if self._answers:
+            answers, self._answers = self._answers, []
+            self.send(answers)
 
     def _runs(self, frames: Sequence[tuple[int, bytes]], recv_us: int) -> list[tuple[int, list[Frame]]]:
-        """Split at the pings that announce arrival times."""
+        """Data frames, split at the pings that announce arrival times."""
+        if frames[0][0] not in (PING, PONG) and not self._arrivals_from_pings:
+            return [(recv_us, [frame for frame in frames if frame[0] not in (PING, PONG)])]
         runs: list[tuple[int, list[Frame]]] = []
         data: list[Frame] = []
         for frame in frames:

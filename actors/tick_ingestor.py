@@ -241,7 +241,7 @@ class TickIngestor:
                 session.opened = True
                 self._market_is_heard()
                 for asset in self._wanted:
-                    session.send(session.decoder.subscribe(asset))
+                    session.answer(session.decoder.subscribe(asset))
             case AssetsListed():
                 self._registry.listed(event.assets)
                 announced = AssetsAnnounced(feed=self._profile.name, assets=[info.symbol for info in event.assets])
@@ -257,7 +257,7 @@ class TickIngestor:
             case ClosedByVenue():
                 raise FeedClosed(event.reason)
             case Send():
-                pass  # sent already, by the session
+                pass  # the session sends it
 
     def _on_rows(self, rows: LiveRows, arrival_us: int, recv_us: int, now: float) -> None:
         self._market_is_heard()

@@ -63,7 +63,7 @@ class PocketOptionDecoder:
     """One connection (a `Decoder`)."""
 
     def __init__(self, session: str | None = None, *, demo: bool = False, recorded: bool = False) -> None:
-        """`recorded`: a replay, which wants no session, and in which refusals and closes were another session's."""
+        """`recorded`: a replay, which hears nothing and in which refusals and closes were another session's."""
         self._auth = auth_frame(session, demo=demo) if session else None
         self._recorded = recorded
         self._silence_limit_s = SILENCE_LIMIT_S
@@ -94,10 +94,12 @@ class PocketOptionDecoder:
 
     def subscribe(self, asset: str) -> Sequence[Send]:
         """`changeSymbol` makes the broker send the asset's history, `subfor` its ticks."""
+        if self._recorded:
+            return ()
         return (_send("changeSymbol", {"asset": asset, "period": 60}), _send("subfor", asset))
 
     def unsubscribe(self, asset: str) -> Sequence[Send]:
-        return (_send("unsubfor", asset),)
+        return () if self._recorded else (_send("unsubfor", asset),)
 
     # -- frames
 
@@ -130,7 +132,7 @@ class PocketOptionDecoder:
 
     def _on_text(self, payload: bytes, events: list[Event]) -> None:
         if payload == b"2":  # may come between a header and its attachments
-            events.append(Send("3"))
+            self._answer("3", events)
             return
         if self._announced is not None:
             missing = self._announced.owed - len(self._announced.attachments)
@@ -170,7 +172,7 @@ class PocketOptionDecoder:
             self._silence_limit_s = min(MOST_SILENCE_S, max(LEAST_SILENCE_S, sum(waits) / 1000))
         else:
             events.append(malformed("handshake without pingInterval and pingTimeout", payload))
-        events.append(Send("40"))
+        self._answer("40", events)
 
     def _on_connected(self, events: list[Event]) -> None:
         if self._recorded:
@@ -188,6 +190,10 @@ class PocketOptionDecoder:
             events.append(ClosedByVenue(f"the venue ended the session (packet {name})"))
         else:
             events.append(AuthRefused(f"packet {name}"))
+
+    def _answer(self, packet: str, events: list[Event]) -> None:
+        if not self._recorded:
+            events.append(Send(packet))
 
     def _open(self, events: list[Event]) -> None:
         if not self._opened:

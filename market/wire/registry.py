@@ -13,7 +13,7 @@ class UnknownVenue(ValueError):
     """No venue has this scheme."""
 
     def __init__(self, scheme: str) -> None:
-        super().__init__(f"venue {scheme!r}: known are {', '.join(VENUES)}")
+        super().__init__(f"no venue {scheme!r}; known are {', '.join(VENUES)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

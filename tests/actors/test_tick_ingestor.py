@@ -206,6 +206,21 @@ def test_a_feed_that_comes_back_in_time_keeps_its_assets(feed: Feed) -> None:
     assert feed.ticks()[-1] == ("A", 2, "1.6")
 
 
+def test_what_a_venue_said_last_counts_though_it_hears_no_answer_any_more(feed: Feed) -> None:
+    feed.stage.step(Subscribe(asset="A"))
+    feed.socket.arrive(["open"], ["ask", "pong"], ["live", [["A", NOW_S, 1.5]]])
+    feed.socket.end("closed by the server")
+    feed.stage.step()
+    feed.grant()
+    assert feed.ticks() == [("A", 1, "1.5")]
+    assert feed.states()[-1] == "down"
+
+
+def test_what_a_venue_asks_is_answered(feed: Feed) -> None:
+    feed.read(["ask", "pong"])
+    assert feed.socket.sent[-1] == "pong"
+
+
 def test_history_has_no_seq_and_goes_to_store_and_candles_alone(feed: Feed) -> None:
     feed.read(["history", "A", [[NOW_S - 2, 1.1], [NOW_S - 1, 1.2]]])
     (message,) = feed.stage.told("buffer_keeper", BackfillReceived)

@@ -47,6 +47,8 @@ class ScriptedSocket:
     def send(self, payload: str | bytes) -> None:
         if self.closed:
             raise FeedClosed("closed")
+        if self.failure is not None:
+            raise self.failure
         self.sent.append(payload)
 
     def ping(self) -> None:
@@ -58,7 +60,7 @@ class ScriptedSocket:
 
 class ScriptedDecoder:
     """Frames are JSON: ["open"], ["live", [[asset, stamp, price], …]], ["history", asset, [[stamp, price], …]],
-    ["assets", [names]], ["bad"]."""
+    ["assets", [names]], ["ask", answer], ["bad"]."""
 
     silence_limit_s = 45.0
 
@@ -88,6 +90,8 @@ class ScriptedDecoder:
             case "history":
                 stamps, prices = zip(*rest[1], strict=True)
                 return HistoryRows(rest[0], stamps, prices)
+            case "ask":
+                return Send(str(rest[0]))
             case "assets":
                 return AssetsListed([AssetInfo(str(name), str(name), "currency", True, True) for name in rest[0]])
             case _:
