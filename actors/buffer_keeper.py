@@ -260,7 +260,7 @@ class BufferKeeper:
                 self._reach(self._forwarder.reconnected)
             if self._forwarder.lost:
                 self._reach(lambda: self._forwarder.repair(self._forwarder.lost))
-            if self._forwarder.pending_entries or self._drains:
+            if self._forwarder.pending_entries or self._forwarder.awaits_floor or self._drains:
                 self._reach(self._forwarder.take_acknowledged)
             self._forward_on()
         self._metrics.tell(

@@ -67,6 +67,11 @@ class Forwarder:
         return self._forwarded_row < self._spool.last_row
 
     @property
+    def awaits_floor(self) -> bool:
+        """Whether rows were forwarded that the spool still has."""
+        return self._spool.first_row <= self._forwarded_row
+
+    @property
     def window_full(self) -> bool:
         return self._in_stream >= self._window_entries or self._outstanding_bytes >= self._window_bytes
 
