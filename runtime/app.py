@@ -3,14 +3,18 @@
 The only file that knows both actors and adapters; `relay.py` gives it its surroundings and runs what it composes.
 """
 
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version as installed
 from random import Random
 from typing import Any
 
 from tickwire.actors.batch_writer import BatchWriter, BatchWriterSettings
 from tickwire.actors.buffer_keeper import BufferKeeper, BufferKeeperSettings, Intake
-from tickwire.actors.kernel import ChildSpec, Context, MailboxSpec
+from tickwire.actors.gateway import Gateway
+from tickwire.actors.gateway_memory import GatewayMemory
+from tickwire.actors.kernel import ChildSpec, ChildState, Context, MailboxSpec
 from tickwire.actors.metrics_collector import MetricsCollector
 from tickwire.actors.ports import Clock, Listener, Metrics, Store
 from tickwire.actors.publisher import Published, Publisher
@@ -27,11 +31,14 @@ from tickwire.market.staleness import Staleness
 from tickwire.messages.lifecycle import FeedChanged, LinkChanged, LinkState
 from tickwire.runtime.feeds import Feed
 from tickwire.runtime.feeds.waiter import SelectorWaiter
+from tickwire.runtime.gateway.server import HttpServer
+from tickwire.runtime.gateway.services import Services
 from tickwire.runtime.redisio.buffer import RedisBuffer
 from tickwire.runtime.redisio.bus import RedisBus
 from tickwire.runtime.redisio.link import RedisLink
 from tickwire.runtime.redisio.monitor import RedisMonitor
 from tickwire.runtime.redisio.outbox import RedisOutbox
+from tickwire.runtime.redisio.refill import RedisRefill
 from tickwire.runtime.redisio.registry import RedisRegistry
 from tickwire.runtime.stores.open import open_store
 from tickwire.runtime.stores.quarantine import SqliteQuarantine
@@ -42,6 +49,7 @@ PUBLISHER_HIGH = 20_000
 """Ticks in Publisher's mailbox at which the feeds are left unread: at overload their TCP windows fill, not memory."""
 KEEPER_HIGH = 100_000
 KEEPER_COLLECT_S = 0.005
+GATEWAY_HIGH = 100_000
 CACHE_HIGH = 200_000
 CACHE_COLLECT_S = 0.010
 METRICS_COLLECT_S = 0.25
@@ -64,6 +72,11 @@ class Surroundings:
     feed_changed: Callable[[FeedChanged], None]
     """The host's ear, called in an ingestor's thread."""
     metrics: Metrics
+    listener: socket.socket
+    """Where HTTP listens; lent to each incarnation of Gateway."""
+    render_metrics: Callable[[], bytes]
+    states: Callable[[], Sequence[ChildState]]
+    """How the actors are."""
 
 
 class Actors:
@@ -210,10 +223,34 @@ class Actors:
         mailbox = MailboxSpec(capacity=METRICS_CAPACITY, overflow="drop_oldest")
         return _spec("metrics_collector", make, mailbox, collect_s=METRICS_COLLECT_S)
 
-    # TEMPORARY
     def _gateway(self) -> ChildSpec:
-        return _spec("gateway", _Sink, MailboxSpec())
+        memory = GatewayMemory()
+        settings, given = self._settings, self._given
 
+        def server(context: Context) -> HttpServer:
+            services = Services(
+                gateway=context.me.tell,
+                cache=context.address("cache_manager").tell,
+                metrics=given.render_metrics,
+                actors=given.states,
+                clock=given.clock,
+                version=installed("tickwire"),
+            )
+            return HttpServer(given.listener, services, incarnation=context.incarnation)
+
+        def make(context: Context) -> Gateway:
+            return Gateway(
+                context,
+                server=lambda: server(context),
+                redis=lambda: RedisRefill(self._link(context), settings.keys, buffer_size=settings.buffer.size),
+                memory=memory,
+                ingestors=given.ingestors,
+                clock=given.clock,
+            )
+
+        return _spec("gateway", make, MailboxSpec(high=GATEWAY_HIGH, low=GATEWAY_HIGH // 2, weigh=_ticks))
+
+    # TEMPORARY
     def _cache_manager(self) -> ChildSpec:
         return _spec("cache_manager", _Sink, MailboxSpec())
 

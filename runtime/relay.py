@@ -5,6 +5,7 @@ Stop: the feeds are drained, then the spool, then the store; then the actors end
 """
 
 import os
+import socket
 import threading
 from collections.abc import Callable, Sequence
 
@@ -20,6 +21,7 @@ from tickwire.runtime.clock import SystemClock
 from tickwire.runtime.datadir import DataDir, DataDirError, RunInfo
 from tickwire.runtime.drain import drain
 from tickwire.runtime.feeds import Feed, FeedError, open_feed
+from tickwire.runtime.gateway.listen import ListenError, listen, url_of
 from tickwire.runtime.metrics import RelayMetrics
 from tickwire.runtime.metrics_scraped import KernelReading
 from tickwire.runtime.redisio.embedded import EmbeddedRedis, EmbeddedRedisError
@@ -55,6 +57,7 @@ class Relay:
         self.settings = settings or Settings()
         self.clock = SystemClock()
         self._data_dir = DataDir(self.settings.data_dir)
+        self._listener: socket.socket | None = None
         self._embedded: EmbeddedRedis | None = None
         self._redis_server: RedisServer | None = None
         self._feeds: list[Feed] = []
@@ -81,11 +84,12 @@ class Relay:
         """
         try:
             self._data_dir.open()
+            self._listener = listen(self.settings.http.host, self.settings.http.port)
             self._start_redis()
             self._start_feeds()
             self._supervisor = Supervisor(ROOT, self._actors().specs(), on_failure=self._on_failure)
             self._supervisor.start()
-        except (DataDirError, EmbeddedRedisError, FeedError, StartFailed) as error:
+        except (DataDirError, ListenError, EmbeddedRedisError, FeedError, StartFailed) as error:
             self._tear_down()
             raise StartError(str(error)) from error
         self._data_dir.write_run(
@@ -120,6 +124,7 @@ class Relay:
 
     def _actors(self) -> Actors:
         assert self._redis_server is not None
+        assert self._listener is not None
         return Actors(
             Surroundings(
                 settings=self.settings,
@@ -130,12 +135,19 @@ class Relay:
                 ingestors=self._ingestors,
                 feed_changed=self._on_feed_changed,
                 metrics=self.metrics,
+                listener=self._listener,
+                render_metrics=self.metrics.render,
+                states=self.states,
             )
         )
 
     # -- what a host may know and do -----------------------------------------------------------------------------
 
-    http_url = "http://127.0.0.1:1"
+    @property
+    def http_url(self) -> str:
+        """Where HTTP listens; known once started."""
+        assert self._listener is not None
+        return url_of(self._listener)
 
     @property
     def redis_url(self) -> str:
@@ -222,6 +234,8 @@ class Relay:
     def _tear_down(self) -> None:
         for feed in self._feeds:
             feed.stop()
+        if self._listener is not None:
+            self._listener.close()
         if self._embedded is not None:
             self._embedded.stop()
         self._data_dir.close()

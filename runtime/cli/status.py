@@ -50,7 +50,7 @@ def _asset(row: dict[str, Any]) -> tuple[object, ...]:
 
 
 def _actor(row: dict[str, Any]) -> tuple[object, ...]:
-    return (row["id"], row["state"], row.get("restarts", 0), row.get("depth", ""), row.get("last_error") or "")
+    return (row["id"], row["state"], row.get("restarts", 0), row.get("mailbox_depth", ""), row.get("last_error") or "")
 
 
 def _words(value: Any) -> str:

@@ -1,0 +1,320 @@
+"""One client of /ws: handshake, limits, its bounded queue. In the event loop.
+
+uvicorn hands over the connection when it sees an upgrade. What is read goes through websockets' protocol without I/O;
+what is sent are frames that were built for everybody, straight to the transport.
+
+A client that does not keep up (its transport holds more than it takes) gets ticks conflated and the latest of each
+candle once it can take them; one that stays behind is closed with 1008. Nothing of it is ever waited for.
+"""
+
+import asyncio
+import socket
+from contextlib import suppress
+from copy import copy
+
+from uvicorn.server import ServerState
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import OPEN
+from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
+
+from tickwire.actors.kernel.behaviour import PutResult
+from tickwire.messages.clients import CandleOut, ChannelWanted
+from tickwire.runtime.gateway.admission import Places, Policy
+from tickwire.runtime.gateway.fanout import Channel, Fanout
+from tickwire.runtime.gateway.frames import PING, GapFrame, Summary, TicksFrame, error_frame
+from tickwire.runtime.gateway.requests import BadRequest, LeavesAsset, WantsChannel, read_request
+
+PATH = "/ws"
+PROTOCOL = Subprotocol("tickwire.v1.json")
+
+MESSAGE_BYTES = 4 * 1024
+MESSAGES_PER_S = 20.0
+MESSAGES_BURST = 300.0
+CHANNELS = 512
+HANDSHAKE_S = 5.0
+QUEUE_BYTES = 1024 * 1024
+BEHIND_BYTES = 64 * 1024
+"""A client whose transport holds more is slow until it holds a quarter of it."""
+KERNEL_BYTES = 256 * 1024
+"""Of the socket's own send buffer: what lies there grows old unseen."""
+HELD_MOST = 4096
+"""Summaries and candles kept for a slow client."""
+SLOW_S = 10.0
+PING_EVERY = 20
+"""Beats."""
+SILENT_S = 60.0
+"""Without any frame, pongs included, a client is dead."""
+CLOSING_S = 2.0
+
+
+class _Protocol(ServerProtocol):
+    def fail(self, code: int, reason: str = "") -> None:
+        """Too big a message is refused like any other against the rules."""
+        super().fail(CloseCode.POLICY_VIOLATION if code == CloseCode.MESSAGE_TOO_BIG else code, reason)
+
+
+class Connection(asyncio.Protocol):
+    """`fanout.Client`."""
+
+    def __init__(self, fanout: Fanout, policy: Policy, places: Places, state: ServerState) -> None:
+        self.id = fanout.next_number()
+        self.channels: dict[Channel, int] = {}
+        self.waiting = False
+        self._fanout = fanout
+        self._loop = fanout.loop
+        self._policy = policy
+        self._places = places
+        self._state = state
+        self._protocol = _Protocol(subprotocols=[PROTOCOL], max_size=MESSAGE_BYTES)
+        self._open = False
+        self._address: str | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._message = b""
+        self._allowance = MESSAGES_BURST
+        self._heard_at = self._loop.time()
+        self._queue: list[bytes] = []
+        self._slow_since: float | None = None
+        self._held: dict[str, list[Summary | bytes]] = {}
+        self._held_candles: dict[tuple[str, str, int], bytes] = {}
+
+    # -- the transport's calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.set_write_buffer_limits(high=BEHIND_BYTES, low=BEHIND_BYTES // 4)
+        self._state.connections.add(self)  # type: ignore[arg-type]  # anything that has `shutdown`
+        self._timer = self._loop.call_later(HANDSHAKE_S, transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._state.connections.discard(self)
+        self._leave()
+        self._cancel_timer()
+        if self._address is not None:
+            self._places.give_back(self._address)
+            self._address = None
+
+    def data_received(self, data: bytes) -> None:
+        now = self._loop.time()
+        self._allowance = min(MESSAGES_BURST, self._allowance + (now - self._heard_at) * MESSAGES_PER_S)
+        self._heard_at = now
+        self._protocol.receive_data(data)
+        for event in self._protocol.events_received():
+            if isinstance(event, Request):
+                self._on_request(event)
+            elif isinstance(event, Frame) and self._open:
+                self._on_frame(event)
+        self._send_protocol()
+        if self._open and self._protocol.state is not OPEN:
+            if self._protocol.parser_exc is not None:
+                self._fanout.refused += 1
+            self._end()
+
+    def eof_received(self) -> None:
+        self._protocol.receive_eof()
+        self._end()
+
+    def pause_writing(self) -> None:
+        self._slow_since = self._loop.time()
+
+    def resume_writing(self) -> None:
+        self._slow_since = None
+        for pieces in self._held.values():
+            self._queue += [piece.frame() if isinstance(piece, Summary) else piece for piece in pieces]
+        self._queue += self._held_candles.values()
+        self._held.clear()
+        self._held_candles.clear()
+        if self._queue:
+            self._fanout.line_up(self)
+
+    # -- opening
+
+    def _on_request(self, request: Request) -> None:
+        status, text = self._refusal(request)
+        response = self._protocol.reject(status, text) if status else self._protocol.accept(request)
+        self._protocol.send_response(response)
+        if response.status_code != 101:
+            self._fanout.refused += 1
+            return
+        address = self._transport.get_extra_info("peername")
+        self._address = address[0] if isinstance(address, tuple) else ""
+        self._cancel_timer()
+        self._open = True
+        connected = self._transport.get_extra_info("socket")
+        with suppress(OSError):
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES)
+        if not self._places.take(self._address):
+            self._address = None
+            self._fanout.refused += 1
+            self._send_protocol()
+            self.close(CloseCode.TRY_AGAIN_LATER, "too many connections; try again later")
+            return
+        self._send_protocol()  # the handshake goes out before the first frame
+        self._fanout.add(self)
+
+    def _refusal(self, request: Request) -> tuple[int, str]:
+        """A status and why, (0, "") where the handshake may go on."""
+        if request.path.partition("?")[0] != PATH:
+            return 404, f"There is no WebSocket here; connect to {PATH}.\n"
+        hosts, origins = request.headers.get_all("Host"), request.headers.get_all("Origin")
+        if len(hosts) > 1 or len(origins) > 1:
+            return 400, "Host and Origin may be given once.\n"
+        refused = self._policy.refusal(hosts[0] if hosts else None, origins[0] if origins else None)
+        return (403, f"{refused}.\n") if refused else (0, "")
+
+    # -- reading
+
+    def _on_frame(self, frame: Frame) -> None:
+        self._allowance -= 1
+        if self._allowance < 0:
+            self._fanout.refused += 1
+            self.close(CloseCode.POLICY_VIOLATION, f"over {MESSAGES_PER_S:.0f} messages a second")
+            return
+        match frame.opcode:
+            case Opcode.TEXT | Opcode.CONT:
+                self._message += frame.data
+                if frame.fin:
+                    message, self._message = self._message, b""
+                    self._on_message(message)
+            case Opcode.BINARY:
+                self._fanout.refused += 1
+                self.close(CloseCode.POLICY_VIOLATION, "messages are JSON text")
+            case _:
+                pass  # pings and the close are answered by the protocol
+
+    def _on_message(self, message: bytes) -> None:
+        match read_request(message):
+            case WantsChannel() as wanted:
+                self._on_wanted(wanted)
+            case LeavesAsset() as leaves:
+                self._fanout.leave(self, leaves.asset)
+            case BadRequest() as bad:
+                self._refuse(bad.code, bad.message)
+
+    def _on_wanted(self, wanted: WantsChannel) -> None:
+        channel = (wanted.asset, wanted.timeframe)
+        if channel not in self.channels and len(self.channels) >= CHANNELS:
+            self._refuse("too_many_channels", f"{CHANNELS} channels a connection; unsubscribe from some")
+            return
+        ticket = self._fanout.next_number()
+        told = self._fanout.tell(
+            ChannelWanted(
+                client=self.id, ticket=ticket, asset=wanted.asset, timeframe=wanted.timeframe, since=wanted.since
+            )
+        )
+        if told is PutResult.ACCEPTED:
+            self.channels[channel] = ticket
+        else:
+            self._refuse("try_later", "the gateway takes no more requests now")
+
+    def _refuse(self, code: str, message: str) -> None:
+        self._fanout.refused += 1
+        self.put(error_frame(code, message))
+
+    # -- sending
+
+    def put(self, frame: bytes) -> None:
+        if self._open:
+            self._queue.append(frame)
+            self._fanout.line_up(self)
+
+    def put_snapshot(self, asset: str, frame: bytes) -> None:
+        for piece in self._held.pop(asset, ()):
+            self.put(piece.frame() if isinstance(piece, Summary) else piece)
+        self.put(frame)
+
+    def put_ticks(self, frame: TicksFrame | GapFrame) -> None:
+        if self._slow_since is None:
+            self.put(frame.data)
+            return
+        pieces = self._held.setdefault(frame.asset, [])
+        if isinstance(frame, GapFrame):
+            pieces.append(frame.data)
+        else:
+            self._fanout.conflated += frame.summary.n
+            last = pieces[-1] if pieces else None
+            if isinstance(last, Summary) and last.followed_by(frame.summary):
+                last.merge(frame.summary)
+                return
+            pieces.append(copy(frame.summary))
+        self._check_held(len(pieces))
+
+    def put_candle(self, candle: CandleOut, frame: bytes) -> None:
+        if self._slow_since is None:
+            self.put(frame)
+            return
+        self._held_candles[candle.asset, candle.timeframe, candle.timestamp] = frame
+        self._check_held(len(self._held_candles))
+
+    def _check_held(self, count: int) -> None:
+        if count > HELD_MOST:
+            self._too_slow()
+
+    def flush(self) -> int:
+        frames, self._queue = self._queue, []
+        if not self._open or not frames:
+            return 0
+        data = frames[0] if len(frames) == 1 else b"".join(frames)
+        if self._transport.get_write_buffer_size() + len(data) > QUEUE_BYTES:
+            self._too_slow()
+            return 0
+        self._transport.write(data)
+        return len(frames)
+
+    def check(self, beat: int) -> None:
+        now = self._loop.time()
+        if now - self._heard_at > SILENT_S:
+            self._leave()
+            self._transport.abort()
+        elif self._slow_since is not None and now - self._slow_since > SLOW_S:
+            self._too_slow()
+        elif (beat + self.id) % PING_EVERY == 0 and self._slow_since is None:
+            self._transport.write(PING)
+
+    # -- ending
+
+    def shutdown(self) -> None:
+        """uvicorn's call when the server ends."""
+        if self._open:
+            self.close(CloseCode.GOING_AWAY, "the relay's gateway is going away; come back")
+        elif not self._transport.is_closing():
+            self._transport.abort()
+
+    def close(self, code: int, reason: str) -> None:
+        if not self._open:
+            return
+        self._protocol.send_close(code, reason)
+        self._send_protocol()
+        self._end()
+
+    def _too_slow(self) -> None:
+        if self._open:
+            self._fanout.refused += 1
+            self.close(CloseCode.POLICY_VIOLATION, "too slow for what it is subscribed to")
+
+    def _end(self) -> None:
+        """Nothing more is sent; the peer has a moment to close."""
+        self._leave()
+        if self._timer is None and not self._transport.is_closing():
+            self._timer = self._loop.call_later(CLOSING_S, self._transport.abort)
+
+    def _leave(self) -> None:
+        self._open = False
+        self._queue.clear()
+        self._held.clear()
+        self._held_candles.clear()
+        self._fanout.remove(self)
+
+    def _send_protocol(self) -> None:
+        for data in self._protocol.data_to_send():
+            if data:
+                self._transport.write(data)
+            else:
+                self._transport.close()
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,60 @@
+"""uvicorn's HTTP/1.1 connection with limits: how many at once, and how long a request's head may take."""
+
+import asyncio
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from tickwire.runtime.gateway.admission import Places
+
+HEAD_S = 5.0
+"""For a first request's head to be whole; a handshake of /ws is one."""
+
+
+class HttpConnection(H11Protocol):
+    def __init__(self, places: Places, **uvicorns: Any) -> None:
+        super().__init__(**uvicorns)
+        self._places = places
+        self._address: str | None = None
+        self._head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as its base
+        super().connection_made(transport)
+        peer = transport.get_extra_info("peername")
+        address = peer[0] if isinstance(peer, tuple) else ""
+        if not self._places.take(address):
+            transport.abort()
+            return
+        self._address = address
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._leave()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.their_state is not h11.IDLE:
+            self._head_is_here()
+        elif self._head_timer is None and self.conn.trailing_data[0]:
+            self._await_head()  # a further request of a kept connection
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        self._leave()
+        super().handle_websocket_upgrade(event)
+
+    def _await_head(self) -> None:
+        self._head_timer = self.loop.call_later(HEAD_S, self.transport.abort)
+
+    def _head_is_here(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _leave(self) -> None:
+        """It is no HTTP connection (any more)."""
+        self._head_is_here()
+        if self._address is not None:
+            self._places.give_back(self._address)
+            self._address = None

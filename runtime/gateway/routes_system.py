@@ -1,0 +1,94 @@
+"""Routes about the relay itself."""
+
+import asyncio
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Response
+from fastapi.responses import RedirectResponse
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
+
+from tickwire.messages.clients import StateAnswered
+from tickwire.runtime.gateway.health import health_status, readiness, system
+from tickwire.runtime.gateway.services import Services, Unanswered
+
+
+def json_response(body: Any, status: int = 200) -> Response:
+    return Response(orjson.dumps(body), status, media_type="application/json")
+
+
+def system_routes(services: Services) -> APIRouter:
+    routes = APIRouter(tags=["system"])
+
+    @routes.get("/healthz")
+    async def healthz() -> Response:
+        """The process and its event loop are alive."""
+        return json_response({"status": "ok"})
+
+    @routes.get("/readyz", responses={503: {"description": "Not ready; the same body says what is not."}})
+    async def readyz() -> Response:
+        """Ready: every feed is live or ended, Redis and the store are up. Names each."""
+        try:
+            answer = readiness(await services.state())
+        except Unanswered as error:
+            answer = {"ready": False, "feeds": {}, "redis": {}, "store": {}, "detail": str(error)}
+        return json_response(answer, 200 if answer["ready"] else 503)
+
+    @routes.get("/health", responses={503: {"description": "No feed is heard."}})
+    async def health() -> Response:
+        """QuFLX's health check: healthy, degraded or unhealthy."""
+        state = await services.state()
+        status, ready = health_status(state), readiness(state)
+        body = {
+            "status": status,
+            "feeds": {name: feed["state"] for name, feed in ready["feeds"].items()},
+            "redis": ready["redis"]["state"],
+            "store": ready["store"]["state"],
+            "timestamp": services.clock.now_us() / 1e6,
+        }
+        return json_response(body, 503 if status == "unhealthy" else 200)
+
+    @routes.get("/metrics")
+    async def metrics() -> Response:
+        """Prometheus' text format."""
+        body = await asyncio.to_thread(services.metrics)
+        return Response(body, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+
+    @routes.get("/api/v1/status")
+    async def status() -> Response:
+        """The whole relay at a glance, a superset of QuFLX's answer."""
+        return json_response(_status(services, await services.state()))
+
+    @routes.get("/api/v1/actors")
+    async def actors() -> Response:
+        """Each actor's state, incarnation, restarts, last error, mailbox."""
+        return json_response({"actors": [_actor(services, state) for state in services.actors()]})
+
+    @routes.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return RedirectResponse("/openapi.json", 307)
+
+    return routes
+
+
+def _actor(_services: Services, state: Any) -> dict[str, Any]:
+    return {name: getattr(value, "value", value) for name, value in asdict(state).items()}
+
+
+def _status(services: Services, state: StateAnswered) -> dict[str, Any]:
+    ready = readiness(state)
+    return {
+        "ok": ready["ready"],
+        "system": system(state),
+        "feeds": ready["feeds"],
+        "redis": ready["redis"],
+        "store": {
+            **ready["store"],
+            "last_batch_rows": state.stored.rows if state.stored is not None else None,
+            "pending": state.stored.pending if state.stored is not None else None,
+            "quarantined": state.quarantined,
+        },
+        "version": services.version,
+        "timestamp": services.clock.now_us() / 1e6,
+    }

@@ -1,0 +1,145 @@
+"""`GatewayServer`: uvicorn on an event loop in a thread of its own, on a socket that it is lent."""
+
+import asyncio
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import structlog
+import uvicorn
+from uvicorn.server import ServerState
+
+from tickwire.messages.clients import ToServer
+from tickwire.messages.lifecycle import ReaderEnded
+from tickwire.runtime.gateway.admission import (
+    CLIENTS,
+    CLIENTS_PER_ADDRESS,
+    CONNECTIONS,
+    CONNECTIONS_PER_ADDRESS,
+    Places,
+    Policy,
+)
+from tickwire.runtime.gateway.connection import Connection
+from tickwire.runtime.gateway.fanout import Fanout
+from tickwire.runtime.gateway.http_connection import HttpConnection
+from tickwire.runtime.gateway.services import Services
+from tickwire.runtime.gateway.site import make_site
+
+_log = structlog.get_logger("tickwire.http")
+
+START_S = 5.0
+CLOSE_S = 1.8
+"""Under the actor's two seconds."""
+GRACEFUL_S = 1
+"""For requests under way and for clients to say goodbye."""
+
+
+class ServerFailed(Exception):
+    """The event loop did not come up."""
+
+
+class HttpServer:
+    """One incarnation's. `start`, `post`, `probe` and `close` are the actor's."""
+
+    def __init__(self, listener: socket.socket, services: Services, *, incarnation: int) -> None:
+        """`listener` stays open, whatever becomes of this server."""
+        self._listener = listener
+        self._services = services
+        self._incarnation = incarnation
+        self._started = threading.Event()
+        self._closing = threading.Event()
+        self._server: _Uvicorn | None = None
+        self._fanout: Fanout | None = None
+        self._thread = threading.Thread(target=self._run, name="gateway-http", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+        if not self._started.wait(START_S) or self._fanout is None:
+            raise ServerFailed("the gateway's event loop did not start; the log above says why")
+
+    def post(self, items: Sequence[ToServer]) -> None:
+        if self._fanout is not None:
+            self._fanout.post(items)
+
+    def probe(self) -> None:
+        if self._fanout is not None:
+            self._fanout.probe()
+
+    def stuck_at(self) -> str:
+        frame = sys._current_frames().get(self._thread.ident or 0)
+        return "".join(traceback.format_stack(frame)) if frame is not None else "the thread has ended"
+
+    def close(self) -> None:
+        self._closing.set()
+        if self._server is not None:
+            self._server.should_exit = True
+        if self._thread.ident is not None:
+            self._thread.join(CLOSE_S)
+            if self._thread.is_alive():
+                _log.error("gateway_loop_left_behind", stack=self.stuck_at())
+
+    # -- the loop's thread
+
+    def _run(self) -> None:
+        reason = "ended"
+        try:
+            asyncio.run(self._serve())
+        except (OSError, RuntimeError, SystemExit) as error:
+            reason = repr(error)
+            _log.error("gateway_loop_failed", error=reason, exc_info=True)
+        finally:
+            self._started.set()
+        if not self._closing.is_set():
+            self._services.gateway(ReaderEnded(reader="gateway-http", reason=reason, incarnation=self._incarnation))
+
+    async def _serve(self) -> None:
+        fanout = Fanout(asyncio.get_running_loop(), self._services.gateway)
+        policy = Policy(self._listener.getsockname()[0])
+        clients = Places(CLIENTS, CLIENTS_PER_ADDRESS)
+        connections = Places(CONNECTIONS, CONNECTIONS_PER_ADDRESS)
+
+        def refused() -> None:
+            fanout.refused += 1
+
+        def make_connection(*, server_state: ServerState, **_: Any) -> Connection:
+            return Connection(fanout, policy, clients, server_state)
+
+        def make_http(**uvicorns: Any) -> HttpConnection:
+            return HttpConnection(connections, **uvicorns)
+
+        config = uvicorn.Config(
+            make_site(self._services, policy, refused),
+            http=cast(type[asyncio.Protocol], make_http),
+            ws=cast(type[asyncio.Protocol], make_connection),
+            lifespan="off",
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACEFUL_S,
+        )
+
+        def on_started() -> None:
+            self._fanout = fanout
+            fanout.beat()
+            self._started.set()
+
+        self._server = _Uvicorn(config, on_started)
+        if not self._closing.is_set():
+            await self._server.serve(sockets=[self._listener.dup()])
+
+
+class _Uvicorn(uvicorn.Server):
+    """Says when it accepts."""
+
+    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_started = on_started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_started()

@@ -1,0 +1,30 @@
+"""The HTTP application: the page, the routes, errors, and the edge around them."""
+
+from collections.abc import Callable
+
+from fastapi import FastAPI
+
+from tickwire.runtime.gateway.admission import Policy
+from tickwire.runtime.gateway.edge import Edge
+from tickwire.runtime.gateway.page import add_page, load_page
+from tickwire.runtime.gateway.problems import handle_problems
+from tickwire.runtime.gateway.routes_market import market_routes
+from tickwire.runtime.gateway.routes_system import system_routes
+from tickwire.runtime.gateway.services import Services
+
+
+def make_site(services: Services, policy: Policy, refused: Callable[[], None]) -> Edge:
+    """`refused` is called for each request that the policy turns away."""
+    app = FastAPI(
+        title="tickwire",
+        version=services.version,
+        summary="Live ticks, candles and the state of the relay.",
+        docs_url=None,  # these load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    handle_problems(app)
+    app.include_router(system_routes(services))
+    app.include_router(market_routes(services))
+    add_page(app, load_page())
+    return Edge(app, policy, refused)
