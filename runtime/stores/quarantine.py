@@ -1,34 +1,59 @@
 """Rows that the store refused: one SQLite file in the data directory, durable before they are acknowledged."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tickwire.actors.ports import StoreUnavailable
 from tickwire.market.rows import Row
 
-_SCHEMA = Path(__file__).with_name("quarantine.sql")
+_HERE = Path(__file__).parent
+_SCHEMA = (_HERE / "quarantine.sql").read_text()
+_PUT_ROW = (_HERE / "quarantine_row.sql").read_text()
+_PUT_ENTRY = (_HERE / "quarantine_entry.sql").read_text()
 
 
 class SqliteQuarantine:
-    """`actors.ports.Quarantine`. The same row or entry put again is kept once."""
+    """`actors.ports.Quarantine`. The same row or entry put again is kept once.
+
+    Raises StoreUnavailable where the disk takes nothing: what can't be quarantined waits, like what can't be stored.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=5.0)
-        self._db.execute("pragma journal_mode=wal")
-        self._db.executescript(_SCHEMA.read_text())
+        self._path = path
+        self._opened: sqlite3.Connection | None = None
+        with suppress(StoreUnavailable), self._db():  # a full disk must not keep its owner from starting
+            pass
+
+    @contextmanager
+    def _db(self) -> Iterator[sqlite3.Connection]:
+        try:
+            if self._opened is None:
+                self._opened = self._open()
+            yield self._opened
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"quarantine {self._path}: {error}; make room on its disk") from error
+
+    def _open(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self._path, isolation_level=None, timeout=5.0)
+        try:
+            db.execute("pragma journal_mode=wal")
+            db.executescript(_SCHEMA)
+        except sqlite3.Error:
+            db.close()
+            raise
+        return db
 
     def put(self, rows: Sequence[Row], reason: str) -> None:
-        self._db.executemany(
-            "insert or ignore into quarantine (reason, uid, pair, price, ts_us, recv_us, source)"
-            " values (?, ?, ?, ?, ?, ?, ?)",
-            [(reason, r.uid, r.pair, r.price, r.ts_us, r.recv_us, r.source) for r in rows],
-        )
+        with self._db() as db:
+            db.executemany(_PUT_ROW, [(reason, r.uid, r.pair, r.price, r.ts_us, r.recv_us, r.source) for r in rows])
 
     def put_raw(self, entry_id: str, payload: bytes, reason: str) -> None:
-        self._db.execute(
-            "insert or ignore into quarantine (reason, entry_id, payload) values (?, ?, ?)",
-            (reason, entry_id, payload),
-        )
+        with self._db() as db:
+            db.execute(_PUT_ENTRY, (reason, entry_id, payload))
 
     def close(self) -> None:
-        self._db.close()
+        db, self._opened = self._opened, None
+        if db is not None:
+            db.close()

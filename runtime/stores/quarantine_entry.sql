@@ -1,0 +1,2 @@
+insert or ignore into quarantine (reason, entry_id, payload)
+values (?, ?, ?);
