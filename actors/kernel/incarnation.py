@@ -175,6 +175,8 @@ class Incarnation:
             self._die(error, "failure")
             return False
         self.turns += 1
+        if self._gate.closed:
+            return not self._interrupt()
         return self.waits or self._mailbox.more
 
     def rest(self) -> None:
@@ -279,6 +281,9 @@ class Incarnation:
         self._gate.closed = True
         self.give_back("hung")
         self._untie()
+        wake = self._wake
+        if wake is not None:
+            wake()
 
     def give_back(self, reason: str) -> None:
         """The batch in flight lies at the mailbox's head again, without the poison in it."""

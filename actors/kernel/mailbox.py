@@ -70,8 +70,8 @@ class Mailbox:
                 if result is PutResult.ACCEPTED:
                     self._data.append(message)
                     self._weight += weight
-                    if self._high is not None and self._weight > self._high and not self.congested:
-                        self.congested = crossed = True
+                    if self._high is not None and self._rises(self._high):
+                        crossed = True
                         wake = self._press()
             if result is PutResult.ACCEPTED and self._since is None:
                 self._since = self._now()
@@ -95,6 +95,13 @@ class Mailbox:
                     self._listeners.remove(listener)
 
         return undo
+
+    def _rises(self, high: int) -> bool:
+        """Under the lock: whether the high watermark is passed only now."""
+        if self._weight <= high or self.congested:
+            return False
+        self.congested = True
+        return True
 
     def _press(self) -> Callable[[], None] | None:
         """Under the lock: end a gathering, once until the next drain."""
@@ -181,7 +188,10 @@ class Mailbox:
             self._weight += sum(map(self._weight_of, batch))
             if batch and self._since is None:
                 self._since = self._now()
-            return ()
+            crossed = self._high is not None and self._rises(self._high)
+        if crossed:
+            self._tell_listeners(True)
+        return ()
 
     def gather(self, seconds: float) -> None:
         """Let messages gather, for less if a control message comes or the high watermark is passed. Taker's thread."""

@@ -12,6 +12,9 @@ Restart = Literal["permanent", "transient", "temporary"]
 Overflow = Literal["reject", "drop_newest", "drop_oldest"]
 Strategy = Literal["one_for_one", "rest_for_one", "one_for_all"]
 
+REACH = 0.95
+"""The part of a period that backoffs may take up: dying and starting take time, too."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailboxSpec:
@@ -128,7 +131,7 @@ class SupervisorSpec:
         _at_least("intensity", self.intensity, 0)
         _positive("period_s", self.period_s)
         slowest = sum(map(self.backoff.whole_s, range(self.intensity))) * (1 + self.backoff.random_factor)
-        if slowest >= self.period_s:
+        if slowest > self.period_s * REACH:
             raise SpecError(
                 f"intensity={self.intensity} within period_s={self.period_s} is never passed: the backoffs of a child "
                 f"that dies at once take {slowest:.1f} s for so many restarts. Take a longer period, less intensity or "

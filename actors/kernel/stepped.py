@@ -41,22 +41,30 @@ class _StepFlag:
 
 
 class _StepWorker:
-    """Runs one incarnation's turns, at most one of them due at a time."""
+    """Runs one incarnation, never two of its turns at once, and at most one of them due."""
 
     def __init__(self, incarnation: Runnable, stepped: "Stepped") -> None:
         self._incarnation = incarnation
         self._stepped = stepped
-        self._due: _StepTimer | None = None
+        self._later: _StepTimer | None = None
         self._soon = False
+        self._busy = False
+        self._missed = False
 
     def begin(self) -> None:
+        self._busy = True
         self._incarnation.begin(self)
+        self._busy = False
+        self._catch_up()
 
     def wake(self) -> None:
+        if self._busy:
+            self._missed = True
+            return
         collect_s = self._incarnation.collect_s
         if collect_s > 0:
-            if self._due is None:
-                self._due = self._stepped.after(collect_s, self._turn)
+            if self._later is None:
+                self._later = self._stepped.after(collect_s, self._turn)
         elif not self._soon:
             self._soon = True
             self._stepped.post(self._turn)
@@ -69,17 +77,28 @@ class _StepWorker:
         return wake
 
     def _turn(self) -> None:
-        self._soon = False
-        if self._due is not None:
-            self._due.cancel()
-            self._due = None
-        again = self._incarnation.turn()
-        if self._incarnation.over or not again:
+        if self._busy:
+            self._missed = True
             return
-        if self._incarnation.waits:
-            self._due = self._stepped.after(self._stepped.poll_s, self._turn)
-        else:
-            self.wake()
+        self._soon = False
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+        self._busy = True
+        again = self._incarnation.turn()
+        self._busy = False
+        if again and self._incarnation.waits:
+            self._later = self._stepped.after(self._stepped.poll_s, self._turn)
+        elif again:
+            self._missed = True
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Woken while it was busy, which may have been in a step that let the clock go on."""
+        if self._missed:
+            self._missed = False
+            if not self._incarnation.over:
+                self.wake()
 
 
 class Stepped:

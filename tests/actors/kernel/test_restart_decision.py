@@ -25,9 +25,7 @@ def test_strategies_say_whom_a_death_concerns_in_start_order() -> None:
 
 
 @given(attempt=st.integers(0, 10_000), uniform=st.floats(0.0, 1.0, exclude_max=True), factor=st.floats(0.0, 2.0))
-def test_delays_double_from_least_to_most_each_lengthened_by_chance(
-    attempt: int, uniform: float, factor: float
-) -> None:
+def test_delays_double_up_to_the_most_each_lengthened_by_chance(attempt: int, uniform: float, factor: float) -> None:
     backoff = Backoff(min_s=0.2, max_s=30.0, random_factor=factor)
     whole = min(30.0, 0.2 * 2 ** min(attempt, 20))
     assert whole <= delay_s(backoff, attempt, uniform) <= whole * (1 + factor)

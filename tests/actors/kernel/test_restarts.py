@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.kernel_troupe import Crash, Finish, Run, Troupe, refuse
+from support.kernel_troupe import Actor, Crash, Finish, Run, Troupe, refuse
 
 from tickwire.actors.kernel import (
     Backoff,
@@ -135,10 +135,13 @@ def test_a_temporary_child_stopped_with_its_group_does_not_come_back() -> None:
 def test_a_child_that_dies_while_others_still_start_is_restarted_once_all_have() -> None:
     troupe = Troupe()
     kernel = troupe.kernel([troupe.child("a"), troupe.child("b")])
-    troupe.on_open["b"] = lambda actor: (
-        actor.context.address("a").tell(Crash()) if troupe.incarnation("a") == 1 else None,
-        troupe.stepped.run(),
-    )
+
+    def crash_a(actor: Actor) -> None:
+        if troupe.incarnation("a") == 1:
+            actor.context.address("a").tell(Crash())
+            troupe.stepped.run()
+
+    troupe.on_open["b"] = crash_a
     kernel.start()
     troupe.advance(1.0)
     assert [state.state for state in kernel.states()] == ["running", "running"]
@@ -246,7 +249,12 @@ def test_s23_delays_double_up_to_the_most_each_within_a_fifth() -> None:
     kernel = troupe.kernel([troupe.child("a")], intensity=12, period_s=1000.0, backoff=backoff)
     kernel.start()
     opened_at: list[float] = []
-    troupe.on_open["a"] = lambda actor: (opened_at.append(troupe.stepped.monotonic()), actor.context.me.tell(Crash()))
+
+    def crash_again(actor: Actor) -> None:
+        opened_at.append(troupe.stepped.monotonic())
+        actor.context.me.tell(Crash())
+
+    troupe.on_open["a"] = crash_again
     started = troupe.stepped.monotonic()
     troupe.crash("a")
     troupe.advance(500.0)
@@ -359,7 +367,12 @@ def test_the_same_seed_gives_the_same_delays() -> None:
         kernel = Supervisor(spec, [troupe.child("a")], runtime=troupe.stepped, random=Random(seed))
         kernel.start()
         found: list[float] = []
-        troupe.on_open["a"] = lambda actor: (found.append(troupe.stepped.monotonic()), actor.context.me.tell(Crash()))
+
+        def crash_again(actor: Actor) -> None:
+            found.append(troupe.stepped.monotonic())
+            actor.context.me.tell(Crash())
+
+        troupe.on_open["a"] = crash_again
         kernel.address("a").tell(Crash())
         troupe.advance(100.0)
         return found

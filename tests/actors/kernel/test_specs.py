@@ -57,9 +57,7 @@ def test_s03_an_id_given_twice_is_named_wherever_in_the_tree_it_is() -> None:
 
 
 def test_s03_an_intensity_that_the_backoffs_never_let_it_reach_is_refused() -> None:
-    with pytest.raises(
-        SpecError, match=r"intensity=10 within period_s=60\.0 is never passed: the backoffs .* 133\.2 s"
-    ):
+    with pytest.raises(SpecError, match=r"intensity=10 within period_s=60\.0 is never passed: .* 133\.2 s"):
         SupervisorSpec(intensity=10, period_s=60.0, backoff=Backoff(min_s=0.2, max_s=30.0, random_factor=0.2))
 
 
