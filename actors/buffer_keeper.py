@@ -89,7 +89,10 @@ class BufferKeeper:
 
     def open(self) -> None:
         self._spool = self._make_spool()
-        self._taken = dict(self._spool.taken()) | {message.sender: message.number for message in self._unaccepted}
+        self._taken = dict(self._spool.taken())
+        # The last incarnation may have ended behind a commit of theirs.
+        self._unaccepted[:] = [each for each in self._unaccepted if each.number > self._taken.get(each.sender, 0)]
+        self._taken |= {message.sender: message.number for message in self._unaccepted}
         self._redis = self._make_redis()
         self._forwarder = Forwarder(
             self._redis,
@@ -309,7 +312,7 @@ class BufferKeeper:
         """Unless ticks are out there that the spool did not take: their numbers must not be given again."""
         if self._unaccepted:
             return
-        for asset in self._assets:
+        for asset in sorted(self._assets):
             position = self._forwarder.position(asset)
             if position is not None:
                 self._redis.mark(asset, *position, clean=True)

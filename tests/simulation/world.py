@@ -420,8 +420,10 @@ class World(Watch):
             self.durable.forgetting(through_row)
 
     def _see_quarantine(self) -> None:
-        found = self.disk.file("quarantine.db").execute("select uid from quarantine where uid is not null")
-        self.durable.quarantined = {uid for (uid,) in found}
+        db = self.disk.file("quarantine.db")
+        if db.execute("select 1 from sqlite_master where name = 'quarantine'").fetchone():
+            found = db.execute("select uid from quarantine where uid is not null")
+            self.durable.quarantined = {uid for (uid,) in found}
 
     def acknowledging(self, key: bytes, stream: Stream, ids: list[Id]) -> None:  # type: ignore[override]
         with self._judged():
