@@ -7,14 +7,36 @@ On any other address: pages that came from that same address.
 
 import ipaddress
 from collections import Counter
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-CONNECTIONS = 4096
-CONNECTIONS_PER_ADDRESS = 2048
-"""Of TCP; a proxy in front is one address."""
-CLIENTS = 3000
-CLIENTS_PER_ADDRESS = 1500
-"""Of /ws; those over it are told to try later."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What clients may do. docs/http.md states them."""
+
+    connections: int = 4096
+    """Of TCP, of whatever kind."""
+    connections_per_address: int = 2048
+    """A proxy in front is one address."""
+    clients: int = 3000
+    """Of /ws; those over it are told to try later."""
+    clients_per_address: int = 1500
+    handshake_s: float = 5.0
+    """From connecting to a whole request's head."""
+    message_bytes: int = 4 * 1024
+    messages_per_s: float = 20.0
+    messages_burst: float = 300.0
+    channels: int = 512
+    """Of one connection."""
+    queue_bytes: int = 1024 * 1024
+    """Most bytes that wait in the process for one client."""
+    behind_bytes: int = 64 * 1024
+    """A client that more waits for is slow: it gets summaries until it is down to a quarter of it."""
+    slow_s: float = 10.0
+    """So long may a client be slow without ever catching up."""
+    silent_s: float = 60.0
+    """Without any frame, pongs included, a client is dead."""
 
 
 def is_loopback(host: str) -> bool:

@@ -9,10 +9,12 @@ candle once it can take them; one that stays behind is closed with 1008. Nothing
 
 import asyncio
 import socket
+from collections.abc import Sequence
 from contextlib import suppress
 from copy import copy
 
 from uvicorn.server import ServerState
+from websockets.exceptions import NegotiationError
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import OPEN
@@ -21,7 +23,7 @@ from websockets.typing import Subprotocol
 
 from tickwire.actors.kernel.behaviour import PutResult
 from tickwire.messages.clients import CandleOut, ChannelWanted
-from tickwire.runtime.gateway.admission import Places, Policy
+from tickwire.runtime.gateway.admission import Limits, Places, Policy
 from tickwire.runtime.gateway.fanout import Channel, Fanout
 from tickwire.runtime.gateway.frames import PING, GapFrame, Summary, TicksFrame, error_frame
 from tickwire.runtime.gateway.requests import BadRequest, LeavesAsset, WantsChannel, read_request
@@ -29,27 +31,24 @@ from tickwire.runtime.gateway.requests import BadRequest, LeavesAsset, WantsChan
 PATH = "/ws"
 PROTOCOL = Subprotocol("tickwire.v1.json")
 
-MESSAGE_BYTES = 4 * 1024
-MESSAGES_PER_S = 20.0
-MESSAGES_BURST = 300.0
-CHANNELS = 512
-HANDSHAKE_S = 5.0
-QUEUE_BYTES = 1024 * 1024
-BEHIND_BYTES = 64 * 1024
-"""A client whose transport holds more is slow until it holds a quarter of it."""
 KERNEL_BYTES = 256 * 1024
 """Of the socket's own send buffer: what lies there grows old unseen."""
 HELD_MOST = 4096
 """Summaries and candles kept for a slow client."""
-SLOW_S = 10.0
 PING_EVERY = 20
 """Beats."""
-SILENT_S = 60.0
-"""Without any frame, pongs included, a client is dead."""
 CLOSING_S = 2.0
 
 
 class _Protocol(ServerProtocol):
+    def select_subprotocol(self, subprotocols: Sequence[Subprotocol]) -> Subprotocol | None:
+        """Ours, also where none is offered; a client that wants another is refused."""
+        if not subprotocols:
+            return None
+        if PROTOCOL not in subprotocols:
+            raise NegotiationError(f"the sub-protocol here is {PROTOCOL}")
+        return PROTOCOL
+
     def fail(self, code: int, reason: str = "") -> None:
         """Too big a message is refused like any other against the rules."""
         super().fail(CloseCode.POLICY_VIOLATION if code == CloseCode.MESSAGE_TOO_BIG else code, reason)
@@ -58,7 +57,7 @@ class _Protocol(ServerProtocol):
 class Connection(asyncio.Protocol):
     """`fanout.Client`."""
 
-    def __init__(self, fanout: Fanout, policy: Policy, places: Places, state: ServerState) -> None:
+    def __init__(self, fanout: Fanout, policy: Policy, places: Places, limits: Limits, state: ServerState) -> None:
         self.id = fanout.next_number()
         self.channels: dict[Channel, int] = {}
         self.waiting = False
@@ -66,13 +65,14 @@ class Connection(asyncio.Protocol):
         self._loop = fanout.loop
         self._policy = policy
         self._places = places
+        self._limits = limits
         self._state = state
-        self._protocol = _Protocol(subprotocols=[PROTOCOL], max_size=MESSAGE_BYTES)
+        self._protocol = _Protocol(subprotocols=[PROTOCOL], max_size=limits.message_bytes)
         self._open = False
         self._address: str | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._message = b""
-        self._allowance = MESSAGES_BURST
+        self._allowance = limits.messages_burst
         self._heard_at = self._loop.time()
         self._queue: list[bytes] = []
         self._slow_since: float | None = None
@@ -84,9 +84,10 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        transport.set_write_buffer_limits(high=BEHIND_BYTES, low=BEHIND_BYTES // 4)
+        behind = self._limits.behind_bytes
+        transport.set_write_buffer_limits(high=behind, low=behind // 4)
         self._state.connections.add(self)  # type: ignore[arg-type]  # anything that has `shutdown`
-        self._timer = self._loop.call_later(HANDSHAKE_S, transport.abort)
+        self._timer = self._loop.call_later(self._limits.handshake_s, transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._state.connections.discard(self)
@@ -98,7 +99,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         now = self._loop.time()
-        self._allowance = min(MESSAGES_BURST, self._allowance + (now - self._heard_at) * MESSAGES_PER_S)
+        earned = (now - self._heard_at) * self._limits.messages_per_s
+        self._allowance = min(self._limits.messages_burst, self._allowance + earned)
         self._heard_at = now
         self._protocol.receive_data(data)
         for event in self._protocol.events_received():
@@ -170,7 +172,7 @@ class Connection(asyncio.Protocol):
         self._allowance -= 1
         if self._allowance < 0:
             self._fanout.refused += 1
-            self.close(CloseCode.POLICY_VIOLATION, f"over {MESSAGES_PER_S:.0f} messages a second")
+            self.close(CloseCode.POLICY_VIOLATION, f"over {self._limits.messages_per_s:g} messages a second")
             return
         match frame.opcode:
             case Opcode.TEXT | Opcode.CONT:
@@ -195,8 +197,8 @@ class Connection(asyncio.Protocol):
 
     def _on_wanted(self, wanted: WantsChannel) -> None:
         channel = (wanted.asset, wanted.timeframe)
-        if channel not in self.channels and len(self.channels) >= CHANNELS:
-            self._refuse("too_many_channels", f"{CHANNELS} channels a connection; unsubscribe from some")
+        if channel not in self.channels and len(self.channels) >= self._limits.channels:
+            self._refuse("too_many_channels", f"{self._limits.channels} channels a connection; unsubscribe from some")
             return
         ticket = self._fanout.next_number()
         told = self._fanout.tell(
@@ -257,7 +259,7 @@ class Connection(asyncio.Protocol):
         if not self._open or not frames:
             return 0
         data = frames[0] if len(frames) == 1 else b"".join(frames)
-        if self._transport.get_write_buffer_size() + len(data) > QUEUE_BYTES:
+        if self._transport.get_write_buffer_size() + len(data) > self._limits.queue_bytes:
             self._too_slow()
             return 0
         self._transport.write(data)
@@ -265,10 +267,10 @@ class Connection(asyncio.Protocol):
 
     def check(self, beat: int) -> None:
         now = self._loop.time()
-        if now - self._heard_at > SILENT_S:
+        if now - self._heard_at > self._limits.silent_s:
             self._leave()
             self._transport.abort()
-        elif self._slow_since is not None and now - self._slow_since > SLOW_S:
+        elif self._slow_since is not None and now - self._slow_since > self._limits.slow_s:
             self._too_slow()
         elif (beat + self.id) % PING_EVERY == 0 and self._slow_since is None:
             self._transport.write(PING)

@@ -8,14 +8,13 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tickwire.runtime.gateway.admission import Places
 
-HEAD_S = 5.0
-"""For a first request's head to be whole; a handshake of /ws is one."""
-
 
 class HttpConnection(H11Protocol):
-    def __init__(self, places: Places, **uvicorns: Any) -> None:
+    def __init__(self, places: Places, head_s: float, **uvicorns: Any) -> None:
+        """`head_s`: for a request's head to be whole; a handshake of /ws is one."""
         super().__init__(**uvicorns)
         self._places = places
+        self._head_s = head_s
         self._address: str | None = None
         self._head_timer: asyncio.TimerHandle | None = None
 
@@ -45,7 +44,7 @@ class HttpConnection(H11Protocol):
         super().handle_websocket_upgrade(event)
 
     def _await_head(self) -> None:
-        self._head_timer = self.loop.call_later(HEAD_S, self.transport.abort)
+        self._head_timer = self.loop.call_later(self._head_s, self.transport.abort)
 
     def _head_is_here(self) -> None:
         if self._head_timer is not None:

@@ -14,14 +14,7 @@ from uvicorn.server import ServerState
 
 from tickwire.messages.clients import ToServer
 from tickwire.messages.lifecycle import ReaderEnded
-from tickwire.runtime.gateway.admission import (
-    CLIENTS,
-    CLIENTS_PER_ADDRESS,
-    CONNECTIONS,
-    CONNECTIONS_PER_ADDRESS,
-    Places,
-    Policy,
-)
+from tickwire.runtime.gateway.admission import Limits, Places, Policy
 from tickwire.runtime.gateway.connection import Connection
 from tickwire.runtime.gateway.fanout import Fanout
 from tickwire.runtime.gateway.http_connection import HttpConnection
@@ -44,8 +37,11 @@ class ServerFailed(Exception):
 class HttpServer:
     """One incarnation's. `start`, `post`, `probe` and `close` are the actor's."""
 
-    def __init__(self, listener: socket.socket, services: Services, *, incarnation: int) -> None:
+    def __init__(
+        self, listener: socket.socket, services: Services, *, incarnation: int, limits: Limits | None = None
+    ) -> None:
         """`listener` stays open, whatever becomes of this server."""
+        self._limits = limits or Limits()
         self._listener = listener
         self._services = services
         self._incarnation = incarnation
@@ -98,17 +94,18 @@ class HttpServer:
     async def _serve(self) -> None:
         fanout = Fanout(asyncio.get_running_loop(), self._services.gateway)
         policy = Policy(self._listener.getsockname()[0])
-        clients = Places(CLIENTS, CLIENTS_PER_ADDRESS)
-        connections = Places(CONNECTIONS, CONNECTIONS_PER_ADDRESS)
+        limits = self._limits
+        clients = Places(limits.clients, limits.clients_per_address)
+        connections = Places(limits.connections, limits.connections_per_address)
 
         def refused() -> None:
             fanout.refused += 1
 
         def make_connection(*, server_state: ServerState, **_: Any) -> Connection:
-            return Connection(fanout, policy, clients, server_state)
+            return Connection(fanout, policy, clients, limits, server_state)
 
         def make_http(**uvicorns: Any) -> HttpConnection:
-            return HttpConnection(connections, **uvicorns)
+            return HttpConnection(connections, limits.handshake_s, **uvicorns)
 
         config = uvicorn.Config(
             make_site(self._services, policy, refused),
