@@ -113,7 +113,10 @@ class Store(Protocol):
 
 
 class Quarantine(Protocol):
-    """Rows that the store refused, kept in the data directory with the reason. Durable when `put` returns."""
+    """Rows that the store refused, kept in the data directory with the reason. Durable when `put` returns.
+
+    Raises StoreUnavailable where its disk takes nothing: the batch waits, as for the store.
+    """
 
     def put(self, rows: Sequence[Row], reason: str) -> None: ...
 
