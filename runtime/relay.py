@@ -87,7 +87,9 @@ class Relay:
             self._listener = listen(self.settings.http.host, self.settings.http.port)
             self._start_redis()
             self._start_feeds()
-            self._supervisor = Supervisor(ROOT, self._actors().specs(), on_failure=self._on_failure)
+            self._supervisor = Supervisor(
+                ROOT, self._actors().specs(), on_failure=self._on_failure, drain=self._put_in_safety
+            )
             self._supervisor.start()
         except (DataDirError, ListenError, EmbeddedRedisError, FeedError, StartFailed) as error:
             self._tear_down()
@@ -216,6 +218,10 @@ class Relay:
         _log.error("supervisor_gave_up", error=repr(error))
         self._news.set()
 
+    def _put_in_safety(self, within_s: float) -> None:
+        """The supervisor has given up and stops the actors next: those that still run hand on what they have."""
+        drain(self.supervisor, self._ingestors.values(), within_s)
+
     # -- stopping ----------------------------------------------------------------------------------------------
 
     def stop(self, *, within_s: float = STOP_S, patient: Callable[[], bool] = lambda: False) -> bool:
@@ -226,7 +232,12 @@ class Relay:
         stored = True
         if self._supervisor is not None and not self._stopped:
             self._stopped = True
-            stored = drain(self._supervisor, self._ingestors.values(), within_s - ENDING_S, patient=patient)
+            stored = self.failure is None and drain(
+                self._supervisor,
+                self._ingestors.values(),
+                within_s - ENDING_S,
+                patient=lambda: self.failure is None and patient(),
+            )
             self._supervisor.stop(ENDING_S)
         self._tear_down()
         return stored
