@@ -234,6 +234,10 @@ class Live:
         if published.published:
             self._noted = dict(self._heard)
 
+    def dropped(self, ticks: int) -> None:
+        """So many were in Publisher's mailbox when it was stopped; the kernel has counted them."""
+        self._unpublished += ticks
+
     def publisher_crashed(self) -> None:
         """What it published since it last noted may come once more."""
         self._repeats = True

@@ -84,6 +84,7 @@ class World(Watch):
             try:
                 self._live_through(turns)
                 self._drain()
+                self._see_quarantine()
                 self.durable.demand_all()
             except Violation as error:
                 raise Violation(self._explain(error)) from error
@@ -204,6 +205,8 @@ class World(Watch):
         try:
             stored = drain_module.drain(process.supervisor, process.ingestors.values(), STOP_S - ENDING_S)
             process.supervisor.stop(ENDING_S)
+            dropped = process.supervisor.dead_letter_weights()
+            self.live.dropped(dropped.get(("publisher", "stopped"), 0))
         finally:
             self._busy = False
         self._leave()
@@ -235,14 +238,14 @@ class World(Watch):
         """One actor's turn, or something that happens around them."""
         self.turns += 1
         self._faults()
-        if self.chance.random.random() < 0.9 and self._step():
+        if (self.chance.calm or self.chance.random.random() < 0.9) and self._step():
             return
         if not self.chance.calm and self.chance.random.random() < 0.5:
             self.chance.choose(self.venues).trade()
             self.clock.seconds += self.chance.random.random() * 0.05
-        elif not self.clock.act():
-            due = self.clock.next_due
-            self.clock.seconds = max(self.clock.seconds, due if due is not None else self.clock.seconds + 0.1)
+        else:
+            due = self.clock.next_due or self.clock.seconds
+            self.clock.seconds += min(max(due - self.clock.seconds, 0.0), 0.5) + 1e-6
 
     def _step(self) -> bool:
         assert self.process is not None
