@@ -37,7 +37,7 @@ format: setup  ## format and mend what can be mended
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup  ## the table of the README
+bench: setup  ## measure this machine, beside the plain relay that tickwire replaces
 	$(BIN)/tickwire bench $(ARGS)
 
 lock: setup  ## renew the locked requirements (needs uv: pip install uv)

@@ -2,7 +2,7 @@
 
     from tickwire import Relay, Settings
 
-    with Relay(Settings(feeds=["push:"], data_dir="ticks")) as relay:
+    with Relay(Settings(feeds=("push:",), data_dir=Path("ticks"))) as relay:
         relay.push("EURUSD", 1767614400.0, "1.0845")
 
 embeds the whole system in a host's process; several relays may run at once, each on a data directory of its own.
