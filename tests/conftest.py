@@ -1,0 +1,41 @@
+"""What holds for the whole run: nothing is left behind."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ENDING_S = 10.0
+"""What was told to end may take so long on a busy machine."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_left_running() -> Iterator[None]:
+    """No child process and no thread that would keep the process alive outlives the tests."""
+    before = set(threading.enumerate())
+    yield
+    deadline = time.monotonic() + ENDING_S
+    while (left := _threads(before) + _children()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not left, f"left running after the tests: {', '.join(left)}"
+
+
+def _threads(before: set[threading.Thread]) -> list[str]:
+    return [f"thread {each.name}" for each in threading.enumerate() if each not in before and not each.daemon]
+
+
+def _children() -> list[str]:
+    """Processes whose parent is this one, where the system tells."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            name, _, fields = stat.read_text(errors="replace").rpartition(")")
+            state, parent = fields.split()[:2]
+        except (OSError, ValueError):
+            continue  # it ended while we looked
+        if int(parent) == os.getpid():
+            found.append(f"process {name.replace('(', '')}{' (not waited for)' if state == 'Z' else ''}")
+    return found
