@@ -49,7 +49,9 @@ class BufferKeeperSettings:
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """Own timer."""
+    """Own timer. One that comes again after a crash is not of this incarnation, which has a timer of its own."""
+
+    incarnation: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ class BufferKeeper:
             rows = self._spool.last_row - self._spool.first_row + 1
             _log.info("spool_has_rows", rows=rows, bytes=self._spool.size_bytes)
         self._redis.link.start()
-        self._context.after(self._settings.poll_s, Poll())
+        self._context.after(self._settings.poll_s, Poll(self._context.incarnation))
 
     def step(self, batch: Sequence[object]) -> None:
         fresh: list[Intake] = []
@@ -142,7 +144,8 @@ class BufferKeeper:
             case ForwardMore():
                 self._forward_on()
             case Poll():
-                self._on_poll()
+                if message.incarnation == self._context.incarnation:
+                    self._on_poll(message)
             case _:
                 raise TypeError(f"BufferKeeper takes no {type(message).__name__}")
 
@@ -254,8 +257,8 @@ class BufferKeeper:
             self._reach(lambda: self._forwarder.repair(lost.reason))
             self._forward_on()
 
-    def _on_poll(self) -> None:
-        self._context.after(self._settings.poll_s, Poll())
+    def _on_poll(self, poll: Poll) -> None:
+        self._context.after(self._settings.poll_s, poll)
         if self._unaccepted:
             self._accept([])
         if self._redis.link.up:

@@ -33,7 +33,9 @@ Published = MutableMapping[str, tuple[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """Own timer."""
+    """Own timer. One that comes again after a crash is not of this incarnation, which has a timer of its own."""
+
+    incarnation: int
 
 
 class Publisher:
@@ -59,7 +61,7 @@ class Publisher:
         self._metrics = self._context.address("metrics_collector")
         self._gateway = self._context.address("gateway")
         self._bus.link.start()
-        self._context.after(HEARTBEAT_S, Beat())
+        self._context.after(HEARTBEAT_S, Beat(self._context.incarnation))
 
     def step(self, batch: Sequence[object]) -> None:
         columns: list[TickColumns] = []
@@ -83,8 +85,9 @@ class Publisher:
                 self._gateway.tell(message)
                 self._heartbeat()
             case Beat():
-                self._context.after(HEARTBEAT_S, message)
-                self._heartbeat()
+                if message.incarnation == self._context.incarnation:
+                    self._context.after(HEARTBEAT_S, message)
+                    self._heartbeat()
             case _:
                 raise TypeError(f"Publisher takes no {type(message).__name__}")
 
