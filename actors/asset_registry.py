@@ -10,6 +10,9 @@ from tickwire.market.wire import AssetInfo
 
 _log = structlog.get_logger("tickwire.asset_registry")
 
+MAX_ASSETS = 20_000
+"""More than any venue has: beyond it a feed is inventing them."""
+
 
 class AssetRegistry:
     """TickIngestor's, in its thread. What Redis did not take is kept and written when the link is up."""
@@ -40,6 +43,8 @@ class AssetRegistry:
             self._note(info.symbol, about)
 
     def _note(self, asset: str, about: dict[str, object]) -> None:
+        if len(self._known) >= MAX_ASSETS and asset not in self._known:
+            return
         value = orjson.dumps(about)
         if self._known.get(asset) != value:
             self._known[asset] = value

@@ -72,9 +72,11 @@ class FeedSession:
             runs.append((self._arrival_us or recv_us, data))
         return runs
 
-    def beat(self, now: float) -> None:
-        """Send what is due; raise FeedClosed when the venue has been silent for too long."""
+    def beat(self, now: float, *, paused: bool) -> None:
+        """Send what is due; raise FeedClosed when the venue has been silent for too long (not while we don't read)."""
         self.send(self.decoder.due(now))
+        if paused:
+            self._last_frame = now
         silence = now - self._last_frame
         if silence > self.decoder.silence_limit_s:
             raise FeedClosed(f"no frame for {silence:.0f} s")

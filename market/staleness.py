@@ -2,11 +2,11 @@
 
 An over-the-counter asset of PocketOption ticks about twice a second (longest silence seen in 13 minutes: 0.72 s) and is
 stale after 5 s. Any other asset may be silent for as long as 20 of its usual pauses or three times its longest recent
-silence, but at least for 5 s and at most for 10 minutes; while its pace is not known yet, for a minute.
+silence, but at least for 10 s and at most for 10 minutes; while its pace is not known yet, for a minute.
 """
 
 OTC_S = 5.0
-LEAST_S = 5.0
+LEAST_S = 10.0
 MOST_S = 600.0
 UNKNOWN_PACE_S = 60.0
 
@@ -21,10 +21,11 @@ _LONGEST_FADES = 0.98
 class _Pace:
     """How one asset arrives. Seconds, monotonic."""
 
-    __slots__ = ("fixed_s", "last", "longest_s", "pause_s", "pauses")
+    __slots__ = ("fixed_s", "last", "least_s", "longest_s", "pause_s", "pauses")
 
-    def __init__(self, fixed_s: float | None, now: float) -> None:
+    def __init__(self, fixed_s: float | None, least_s: float, now: float) -> None:
         self.fixed_s = fixed_s
+        self.least_s = least_s
         self.last = now
         self.pauses = 0
         self.pause_s = 0.0
@@ -47,24 +48,31 @@ class _Pace:
         if self.fixed_s is not None:
             return self.fixed_s
         if self.pauses < PACE_KNOWN_AFTER:
-            return UNKNOWN_PACE_S
+            return max(UNKNOWN_PACE_S, self.least_s)
         limit = max(USUAL_PAUSES * self.pause_s, LONGEST_SILENCES * self.longest_s)
-        return min(MOST_S, max(LEAST_S, limit))
+        return max(self.least_s, min(MOST_S, limit))
 
 
 class Staleness:
     """One feed's assets. Not thread-safe."""
 
-    def __init__(self, *, otc_s: float = OTC_S) -> None:
+    def __init__(self, *, otc_s: float = OTC_S, least_s: float = LEAST_S) -> None:
+        """`otc_s`: the silence of an OTC asset that is too long; `least_s`: the shortest one of any other that is."""
         self._otc_s = otc_s
+        self._least_s = least_s
         self._paces: dict[str, _Pace] = {}
         self._deadlines: dict[str, float] = {}
+
+    @property
+    def watched(self) -> int:
+        """How many assets there are to judge."""
+        return len(self._deadlines)
 
     def observe(self, asset: str, now: float, count: int) -> None:
         """`count` ticks (at least 1) of `asset` arrived at monotonic `now`."""
         pace = self._paces.get(asset)
         if pace is None:
-            pace = self._paces[asset] = _Pace(self._otc_s if is_otc(asset) else None, now)
+            pace = self._paces[asset] = _Pace(self._otc_s if is_otc(asset) else None, self._least_s, now)
         else:
             pace.arrive(now, count)
         self._deadlines[asset] = now + pace.limit_s()

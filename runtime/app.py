@@ -199,7 +199,7 @@ class Actors:
                 make_pipeline=lambda: FeedPipeline(pipeline, memory, OffsetEstimator()),
                 registry=lambda: RedisRegistry(self._link(context), settings.keys),
                 waiter=SelectorWaiter,
-                staleness=Staleness(otc_s=settings.feed.otc_stale_s),
+                staleness=Staleness(otc_s=settings.feed.otc_stale_s, least_s=settings.feed.stale_s),
                 backoff=Backoff(min_s=settings.feed.backoff_min_s, max_s=settings.feed.backoff_max_s, random=Random()),
                 clock=given.clock,
                 observe=given.feed_changed,

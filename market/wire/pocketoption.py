@@ -101,6 +101,11 @@ class PocketOptionDecoder:
     def unsubscribe(self, asset: str) -> Sequence[Send]:
         return () if self._recorded else (_send("unsubfor", asset),)
 
+    def older_candles(self, asset: str, *, index: int, before_s: int, span_s: int, period_s: int) -> Sequence[Send]:
+        """Ask for `span_s` seconds of candles that end at `before_s` of the broker's clock; `index` comes back."""
+        request = {"asset": asset, "index": index, "time": before_s, "offset": span_s, "period": period_s}
+        return () if self._recorded else (_send("loadHistoryPeriod", request),)
+
     # -- frames
 
     def receive(self, frames: Sequence[Frame]) -> Sequence[Event]:

@@ -18,6 +18,8 @@ from tickwire.market.wire import AssetInfo, AssetsListed, CandleRows, Event, His
 from tickwire.market.wire.columns import RowCollector
 from tickwire.market.wire.jsontext import malformed
 
+MAX_TEXT = 200
+"""Of an asset's display name: it is shown, and kept in Redis."""
 MAX_PERIOD_S = 31 * 86_400
 _SYMBOL, _NAME, _KIND, _OTC, _OPEN = 1, 2, 3, 9, 14
 
@@ -84,7 +86,7 @@ def _asset(row: Any) -> AssetInfo | None:
     if type(row) is not list or len(row) <= _OPEN or not good_asset(row[_SYMBOL]):
         return None
     name, kind = row[_NAME], row[_KIND]
-    if type(name) is not str or type(kind) is not str:
+    if not all(type(text) is str and len(text) <= MAX_TEXT and text.isprintable() for text in (name, kind)):
         return None
     return AssetInfo(row[_SYMBOL], name, kind, is_otc=row[_OTC] in (1, True), is_open=row[_OPEN] in (1, True))
 

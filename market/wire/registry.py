@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from tickwire.market.wire import Decoder
+from tickwire.market.wire import Decoder, binance, bitstamp, coinbase, kraken
 from tickwire.market.wire.generic import JsonDecoder
 from tickwire.market.wire.pocketoption import PocketOptionDecoder
+from tickwire.market.wire.trades import Reader, TradesDecoder
 
 
 class UnknownVenue(ValueError):
@@ -43,6 +44,8 @@ class Venue:
     """Its clock is off by whole quarter hours, which is found from arrival times."""
     make_decoder: Callable[[DecoderOptions], Decoder]
     """A new decoder, for one connection."""
+    unit: str = "s"
+    """Of its stamps: s, ms, us or ns."""
 
 
 def _pocketoption(options: DecoderOptions) -> Decoder:
@@ -57,6 +60,15 @@ def _json(options: DecoderOptions) -> Decoder:
         id_field=options.id_field,
         subscribe=None if options.recorded else options.subscribe,
     )
+
+
+def _exchange(source: str, name: str, read: Reader, *, with_ids: bool = True, unit: str = "s") -> Venue:
+    """An exchange whose trades are read from its public WebSocket."""
+
+    def make(options: DecoderOptions) -> Decoder:
+        return TradesDecoder(read, with_ids=with_ids, subscribe=None if options.recorded else options.subscribe)
+
+    return Venue(name=name, source=source, unique_stamps=False, estimates_offset=False, make_decoder=make, unit=unit)
 
 
 VENUES: Mapping[str, Venue] = MappingProxyType(
@@ -75,6 +87,10 @@ VENUES: Mapping[str, Venue] = MappingProxyType(
             estimates_offset=False,
             make_decoder=_json,
         ),
+        "coinbase": _exchange("coinbase", "Coinbase", coinbase.trades),
+        "bitstamp": _exchange("bitstamp", "Bitstamp", bitstamp.trades, unit="us"),
+        "binance": _exchange("binance", "Binance", binance.trades, unit="ms"),
+        "kraken": _exchange("kraken", "Kraken", kraken.trades, with_ids=False),
     }
 )
 """Scheme → venue; `pocketoption` is the one of `pocketoption+wss://…`."""

@@ -123,6 +123,7 @@ def _replay(url: ReplayFeed, clock: Clock, timeout_s: float) -> Feed:
     profile = FeedProfile(
         name=url.name,
         source=url.source or recording.source,
+        unit=speaks.unit,
         unique_stamps=recording.unique_stamps if url.unique is None else url.unique,
         estimates_offset=speaks.estimates_offset,
         arrivals_from_pings=recording.has_arrivals,

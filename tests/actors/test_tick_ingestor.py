@@ -9,7 +9,7 @@ from support.feed_doubles import NoWaiter, ScriptedDecoder, ScriptedDialler, Scr
 from support.redis_doubles import MemoryRedis
 from support.stage import Asker, Stage
 
-from tickwire.actors.ports import FeedProfile
+from tickwire.actors.ports import Dialled, FeedProfile
 from tickwire.actors.tick_ingestor import TickIngestor
 from tickwire.market.backoff import Backoff
 from tickwire.market.codec import bulk_to_json
@@ -305,8 +305,6 @@ def test_a_silent_connection_is_given_up_at_the_venues_limit(feed: Feed) -> None
 
 def test_a_late_answer_of_an_older_attempt_is_closed(feed: Feed) -> None:
     stray = ScriptedSocket()
-    from tickwire.actors.ports import Dialled
-
     feed.stage.step(Dialled(stray, 0))
     assert stray.closed
     assert not feed.socket.closed
@@ -418,3 +416,42 @@ def test_every_receiver_is_told_before_the_numbers_count() -> None:
     assert feed.memory.ordinals.assign("A", [round(NOW_S * 1e6)], ["1.5"]) == [2]
     feed.memory.ordinals.forget_staged()
     assert feed.memory.ordinals.assign("A", [round(NOW_S * 1e6)], ["1.5"]) == [1]
+
+
+def test_a_connection_that_we_leave_unread_is_not_silent(feed: Feed) -> None:
+    feed.stage.step(FeedHeld(held=True, reason="disk full"))
+    feed.pass_time(120.0)
+    assert not feed.socket.closed
+    feed.stage.step(FeedHeld(held=False))
+    feed.pass_time(47.0)
+    assert len(feed.dialler.attempts) == 2
+
+
+def test_after_a_drain_nothing_is_dialled_or_read_any_more(feed: Feed) -> None:
+    asker = Asker()
+    feed.stage.step(DrainRequested(reply_to=asker))
+    feed.pass_time(1.0)
+    late = ScriptedSocket()
+    feed.stage.step(Dialled(late, feed.dialler.attempts[-1]))
+    feed.pass_time(120.0)
+    assert late.closed
+    assert len(feed.dialler.attempts) == 1
+    assert asker.answers == [Drained(feed="f1")]
+
+
+def test_an_asset_that_nobody_wants_any_more_is_not_stale(feed: Feed) -> None:
+    feed.live(("A_otc", NOW_S, 1.5), ("B_otc", NOW_S, 1.5))
+    feed.stage.step(Unsubscribe(asset="A_otc"))
+    feed.pass_time(6.0)
+    assert feed.stage.told("gateway", FeedChanged)[-1].stale_assets == ("B_otc",)
+    assert feed.states()[-1] == "stale"
+
+
+def test_at_a_recordings_end_nothing_is_stale() -> None:
+    feed = Feed(reconnects_after_end=False)
+    feed.live(("A_otc", NOW_S, 1.5))
+    feed.pass_time(6.0)
+    feed.socket.end("ended", 1000)
+    feed.pass_time(60.0)
+    last = feed.stage.told("gateway", FeedChanged)[-1]
+    assert (last.state, last.stale_assets) == ("ended", ())
