@@ -42,7 +42,7 @@ class Asks:
     def __init__(self, flag: Callable[[], Flag]) -> None:
         self._flag = flag
         self._lock = threading.Lock()
-        self._open: dict[int, tuple[object, _Reply, str]] = {}  # by id: the message is held, so its id is not reused
+        self._open: dict[_Reply, tuple[object, str]] = {}
 
     def ask(
         self, mailbox: Mailbox, build: Callable[[ReplyTo], object], *, timeout_s: float, control: bool = False
@@ -50,7 +50,7 @@ class Asks:
         reply = _Reply(self._flag())
         message = build(reply)
         with self._lock:
-            self._open[id(message)] = (message, reply, mailbox.name)
+            self._open[reply] = (message, mailbox.name)
         try:
             if mailbox.put(message, control) is not PutResult.ACCEPTED:
                 reply.fail("it takes no message: its mailbox is full or closed")
@@ -58,26 +58,25 @@ class Asks:
                 raise AskTimeout(f"{mailbox.name} did not answer within {timeout_s} s")
         finally:
             with self._lock:
-                del self._open[id(message)]
+                del self._open[reply]
         if reply.dead:
             raise AddressDead(f"{mailbox.name} will never answer: {reply.dead}")
         return reply.answer
 
     def lost(self, message: object) -> None:
         """Nobody will take this message."""
-        if not self._open:
-            return
-        with self._lock:
-            found = self._open.get(id(message))
-        if found is not None:
-            found[1].fail("the question went to the dead letters")
+        if self._open:
+            self._fail(lambda question, _name: question is message, "the question went to the dead letters")
 
     def ended(self, name: str) -> None:
         """The actor of this name has ended for good."""
+        self._fail(lambda _question, recipient: recipient == name, "the actor has ended")
+
+    def _fail(self, concerned: Callable[[object, str], bool], reason: str) -> None:
         with self._lock:
-            replies = [reply for _message, reply, recipient in self._open.values() if recipient == name]
+            replies = [reply for reply, (message, name) in self._open.items() if concerned(message, name)]
         for reply in replies:
-            reply.fail("the actor has ended")
+            reply.fail(reason)
 
 
 class MailAddress:

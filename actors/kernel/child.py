@@ -11,8 +11,9 @@ from typing import Literal, Protocol
 import structlog
 
 from tickwire.actors.kernel.behaviour import Timer
+from tickwire.actors.kernel.context import Surroundings
 from tickwire.actors.kernel.errors import StartFailed
-from tickwire.actors.kernel.incarnation import Incarnation, Surroundings
+from tickwire.actors.kernel.incarnation import Incarnation
 from tickwire.actors.kernel.mailbox import Mailbox
 from tickwire.actors.kernel.restart import Exit
 from tickwire.actors.kernel.specs import ChildSpec, Restart
@@ -117,6 +118,7 @@ class Child:
     def start(self, then: Started) -> None:
         self.number += 1
         self.state = "starting"
+        self.mailbox.open()
         self._on_started = then
         self.current = Incarnation(self.spec, self.number, self.mailbox, self._given, self)
         self._await(self.spec.start_deadline_s, self._start_is_late)
@@ -138,7 +140,8 @@ class Child:
 
     def abandon(self) -> None:
         if self.current is not None:
-            _log.warning("actor_abandoned", child=self.id, incarnation=self.number, after_s=self.spec.shutdown_s)
+            stack = self.current.stack()
+            _log.warning("actor_abandoned", child=self.id, incarnation=self.number, stack=stack)
             self._give_up(self.current)
         self._is_stopped()
 

@@ -4,34 +4,25 @@ Life: `begin` builds and opens the behaviour, each `turn` takes the mailbox and 
 exactly one notice. A fenced one takes nothing, tells nobody, and ends as soon as its thread comes back.
 """
 
+import sys
 import threading
+import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, cast
 
 import structlog
 
-from tickwire.actors.kernel.address import Asks, Gate, GatedAddress
-from tickwire.actors.kernel.behaviour import Behaviour, Timer, Waits
-from tickwire.actors.kernel.errors import ActorDone, Fenced, InjectedCrash, StoppedFromOutside
-from tickwire.actors.kernel.mailbox import Dropped, Mailbox
-from tickwire.actors.kernel.ports import Runtime, Worker
+from tickwire.actors.kernel.address import Gate
+from tickwire.actors.kernel.behaviour import Behaviour, Waits
+from tickwire.actors.kernel.context import IncarnationContext, Surroundings, Ties
+from tickwire.actors.kernel.errors import ActorDone, InjectedCrash, StoppedFromOutside
+from tickwire.actors.kernel.mailbox import Mailbox
+from tickwire.actors.kernel.ports import Worker
 from tickwire.actors.kernel.restart import Exit, ExitReason
 from tickwire.actors.kernel.specs import ChildSpec
 
 _log = structlog.get_logger("tickwire.kernel")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What all incarnations of one kernel share."""
-
-    runtime: Runtime
-    asks: Asks
-    mailbox: Callable[[str], Mailbox]
-    """By name; raises UnknownAddress."""
-    dropped: Dropped
 
 
 class Notices(Protocol):
@@ -42,67 +33,6 @@ class Notices(Protocol):
     def ended(self, incarnation: "Incarnation", exit: Exit, /) -> None: ...
 
 
-class IncarnationFence:
-    """Closed for good when the supervisor has given the incarnation up."""
-
-    def __init__(self, gate: Gate) -> None:
-        self._gate = gate
-
-    @property
-    def closed(self) -> bool:
-        return self._gate.closed
-
-    def check(self) -> None:
-        if self._gate.closed:
-            raise Fenced("this incarnation was given up as hung and replaced")
-
-
-class _NoTimer:
-    def cancel(self) -> None:
-        """There is nothing to cancel."""
-
-
-@dataclass(slots=True, kw_only=True)
-class _Ties:
-    """What an incarnation leaves with others, undone at its end."""
-
-    over: bool = False
-    guards: dict[int, Callable[[], None]] = field(default_factory=dict)
-    watches: list[Callable[[], None]] = field(default_factory=list)
-
-
-class IncarnationContext:
-    """`Context` of one incarnation."""
-
-    def __init__(self, id: str, number: int, given: Surroundings, gate: Gate, ties: _Ties) -> None:
-        self.id = id
-        self.incarnation = number
-        self.fence = IncarnationFence(gate)
-        self._given = given
-        self._gate = gate
-        self._ties = ties
-        self.me = self.address(id)
-
-    def address(self, name: str) -> GatedAddress:
-        given = self._given
-        mailbox = given.mailbox(name)
-        return GatedAddress(mailbox, given.asks, self._gate, refused=given.dropped, on_watch=self._ties.watches.append)
-
-    def after(self, delay_s: float, message: object) -> Timer:
-        if self._gate.closed or self._ties.over:
-            return _NoTimer()
-        return self._given.runtime.after(delay_s, partial(self._due, message))
-
-    def _due(self, message: object) -> None:
-        if not self._gate.closed and not self._ties.over:
-            self.me.tell(message)
-
-    def guard(self, shut: Callable[[], None]) -> Callable[[], None]:
-        guards = self._ties.guards
-        guards[id(shut)] = shut
-        return lambda: cast(None, guards.pop(id(shut), None))
-
-
 class Incarnation:
     def __init__(self, spec: ChildSpec, number: int, mailbox: Mailbox, given: Surroundings, notices: Notices) -> None:
         self.id = spec.id
@@ -111,7 +41,6 @@ class Incarnation:
         self.waits = False
         self.turns = 0
         """Counts on with each turn done: the watchdog sees progress without asking."""
-        self.thread_id = 0
         self.batch: Sequence[object] = ()
         """In flight."""
         self._spec = spec
@@ -119,7 +48,8 @@ class Incarnation:
         self._given = given
         self._notices = notices
         self._gate = Gate()
-        self._ties = _Ties()
+        self._ties = Ties()
+        self._thread_id = 0
         self._behaviour: Behaviour | None = None
         self._wake: Callable[[], None] | None = None
         self._busy_since: float | None = None
@@ -130,7 +60,7 @@ class Incarnation:
     # -- the worker's ------------------------------------------------------------------------------------------------
 
     def begin(self, worker: Worker) -> None:
-        self.thread_id = threading.get_ident()
+        self._thread_id = threading.get_ident()
         self._busy_since = self._given.runtime.monotonic()
         try:
             context = IncarnationContext(self.id, self.number, self._given, self._gate, self._ties)
@@ -242,7 +172,10 @@ class Incarnation:
 
     def start(self) -> None:
         """Returns at once; `Notices` tell."""
-        self._given.runtime.spawn(self)
+        try:
+            self._given.runtime.spawn(self)
+        except Exception as error:  # no thread is to be had
+            self._die(error, "start_failed")
 
     def stop(self) -> None:
         """End before the next message."""
@@ -267,6 +200,11 @@ class Incarnation:
         if busy_since is not None:
             return now - busy_since
         return self._mailbox.oldest_age_s
+
+    def stack(self) -> str:
+        """Where its thread is now."""
+        frame = sys._current_frames().get(self._thread_id)
+        return "" if frame is None else "".join(traceback.format_stack(frame))
 
     def free(self) -> None:
         """Shut what its thread may block on."""

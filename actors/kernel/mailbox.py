@@ -81,7 +81,7 @@ class Mailbox:
         if crossed:
             self._tell_listeners(True)
         if lost:
-            self._dropped(self.name, "full" if result is not PutResult.DROPPED_CLOSED else "closed", lost)
+            self._dropped(self.name, "closed" if result is PutResult.DROPPED_CLOSED else "full", lost)
         return result
 
     def watch(self, listener: Congestion) -> Callable[[], None]:
@@ -215,8 +215,13 @@ class Mailbox:
 
     # -- the supervisor ------------------------------------------------------------------------------------------
 
+    def open(self) -> None:
+        """Take messages, also where it was closed before."""
+        with self._lock:
+            self._closed = False
+
     def close(self) -> Sequence[object]:
-        """For good: takes no message any more; returns those left."""
+        """Take no message any more; returns those left."""
         with self._lock:
             self._closed = True
             self._taker = None

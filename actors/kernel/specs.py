@@ -18,7 +18,7 @@ REACH = 0.95
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailboxSpec:
-    """How much may wait for an actor, in units of `weigh` (None: a message counts one).
+    """How much may wait for an actor, in units of `weigh` (None: a message counts one; it is asked about any message).
 
     `capacity` None is no bound: the watermarks must hold the senders. Over it, `reject` refuses the message and leaves
     it with its sender; `drop_newest` refuses it into the dead letters; `drop_oldest` takes it and moves the oldest

@@ -11,13 +11,14 @@ import structlog
 
 from tickwire.actors.kernel.address import Asks, MailAddress
 from tickwire.actors.kernel.child import Child, ChildState, Member
+from tickwire.actors.kernel.context import Surroundings
 from tickwire.actors.kernel.dead_letters import DeadLetters
 from tickwire.actors.kernel.errors import StartFailed, TooManyZombies, UnknownAddress
-from tickwire.actors.kernel.group import Group, Subtree
-from tickwire.actors.kernel.incarnation import Surroundings
+from tickwire.actors.kernel.group import Group
 from tickwire.actors.kernel.mailbox import Mailbox
 from tickwire.actors.kernel.ports import Runtime
 from tickwire.actors.kernel.specs import ChildSpec, MemberSpec, SupervisorSpec, check_unique
+from tickwire.actors.kernel.subtree import Subtree
 from tickwire.actors.kernel.threads import Threads
 from tickwire.actors.kernel.watchdog import Watchdog, Zombies
 
@@ -63,29 +64,7 @@ class Supervisor:
         self._drain = drain
         self._ended = self._runtime.flag()
         self._opened = False
-        self._children: dict[str, Child] = {}
-        self._zombies = Zombies(MOST_ZOMBIES, self._too_many_zombies)
-        self._asks = Asks(self._runtime.flag)
-        self.dead_letters = DeadLetters(
-            self._runtime, self._weigh, self._asks.lost, quiet=lambda: self._root.phase in ("stopping", "stopped")
-        )
-        self._given = Surroundings(
-            runtime=self._runtime,
-            asks=self._asks,
-            mailbox=lambda name: self._child(name).mailbox,
-            dropped=self.dead_letters.record,
-        )
-        self._root = Group(
-            name,
-            spec,
-            self._runtime,
-            uniform=self._uniform,
-            failed=self._failed,
-            before_failing=self._before_failing,
-            final=True,
-        )
-        self._root.members = [self._member(each, self._root) for each in children]
-        self._watchdog = Watchdog(list(self._children.values()), self._runtime)
+        self._build(spec, children)
 
     # -- life ------------------------------------------------------------------------------------------------------
 
@@ -94,6 +73,8 @@ class Supervisor:
 
         Raises StartFailed, with the cause chained, when one does not; those before it are stopped again.
         """
+        if self._opened:
+            raise StartFailed(f"{self.name} has been started before: build another")
         went: list[BaseException | None] = []
         over = self._runtime.flag()
 
@@ -121,7 +102,8 @@ class Supervisor:
             self._root.retire()
             return
         self._runtime.post(lambda: self._begin_stop(timeout_s))
-        self._ended.wait(timeout_s + JOIN_S)
+        if not self._ended.wait(timeout_s + JOIN_S):
+            _log.critical("supervisor_stands_still", supervisor=self.name)
         self._runtime.join(JOIN_S)
 
     def _begin_stop(self, timeout_s: float) -> None:
@@ -197,6 +179,30 @@ class Supervisor:
 
     # -- parts -----------------------------------------------------------------------------------------------------
 
+    def _build(self, spec: SupervisorSpec, children: Sequence[MemberSpec]) -> None:
+        runtime = self._runtime
+        self._children: dict[str, Child] = {}
+        self._zombies = Zombies(MOST_ZOMBIES, self._too_many_zombies)
+        self._asks = Asks(runtime.flag)
+        self.dead_letters = DeadLetters(runtime, self._weigh, self._asks.lost, quiet=self._is_stopping)
+        self._given = Surroundings(
+            runtime=runtime,
+            asks=self._asks,
+            mailbox=lambda name: self._child(name).mailbox,
+            dropped=self.dead_letters.record,
+        )
+        self._root = Group(
+            self.name,
+            spec,
+            runtime,
+            uniform=self._uniform,
+            failed=self._failed,
+            before_failing=self._before_failing,
+            final=True,
+        )
+        self._root.members = [self._member(each, self._root) for each in children]
+        self._watchdog = Watchdog(list(self._children.values()), runtime)
+
     def _member(self, spec: MemberSpec, group: Group) -> Member:
         if isinstance(spec, ChildSpec):
             mailbox = Mailbox(spec.id, spec.mailbox, now=self._runtime.monotonic, dropped=self.dead_letters.record)
@@ -213,6 +219,9 @@ class Supervisor:
             return self._children[name]
         except KeyError:
             raise UnknownAddress(f"there is no actor {name!r}: {', '.join(self._children) or 'none at all'}") from None
+
+    def _is_stopping(self) -> bool:
+        return self._opened and self._root.phase in ("stopping", "stopped")
 
     def _weigh(self, recipient: str, message: object) -> int:
         weigh = self._child(recipient).spec.mailbox.weigh

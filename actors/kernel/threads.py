@@ -111,21 +111,25 @@ class Threads:
 
     def post(self, act: Act) -> None:
         with self._condition:
-            self._acts.append(act)
-            self._condition.notify()
+            if not self._closed:
+                self._acts.append(act)
+                self._condition.notify()
 
     def after(self, delay_s: float, act: Act) -> _ThreadTimer:
         timer = _ThreadTimer(act)
         due = time.monotonic() + delay_s
         with self._condition:
-            heapq.heappush(self._timers, (due, next(self._ticket), timer))
-            if self._timers[0][2] is timer:
-                self._condition.notify()
+            if not self._closed:
+                heapq.heappush(self._timers, (due, next(self._ticket), timer))
+                if self._timers[0][2] is timer:
+                    self._condition.notify()
         return timer
 
     def close(self) -> None:
         with self._condition:
             self._closed = True
+            self._acts.clear()
+            self._timers.clear()
             self._condition.notify()
 
     def _run(self) -> None:

@@ -4,8 +4,6 @@ First its stack is logged and its guards shut what it may block on; if that does
 it up. What was given up and still runs is a *zombie*.
 """
 
-import sys
-import traceback
 from collections.abc import Callable, Sequence
 
 import structlog
@@ -50,7 +48,7 @@ class Watchdog:
 
     def _suspect(self, child: Child, incarnation: Incarnation) -> None:
         self._suspects.add(incarnation)
-        _log.error("actor_hangs", child=child.id, incarnation=incarnation.number, stack=stack(incarnation.thread_id))
+        _log.error("actor_hangs", child=child.id, incarnation=incarnation.number, stack=incarnation.stack())
         incarnation.free()
         turns = incarnation.turns
         self._runtime.after(GRACE_S, lambda: self._judge(child, incarnation, turns))
@@ -84,9 +82,3 @@ class Zombies:
         if incarnation in self._living:
             self._living.discard(incarnation)
             _log.info("zombie_ended", child=incarnation.id, incarnation=incarnation.number, count=self.count)
-
-
-def stack(thread_id: int) -> str:
-    """Where a thread is now."""
-    frame = sys._current_frames().get(thread_id)
-    return "" if frame is None else "".join(traceback.format_stack(frame))

@@ -211,6 +211,15 @@ def test_several_kernels_live_in_one_process_and_end_by_themselves() -> None:
     kernels[1].stop()
 
 
+def test_a_kernel_starts_once() -> None:
+    troupe = Troupe()
+    kernel = troupe.kernel([troupe.child("a")])
+    kernel.start()
+    with pytest.raises(StartFailed, match="build another"):
+        kernel.start()
+    assert troupe.state("a").state == "running"
+
+
 def test_a_kernel_that_never_started_may_be_stopped() -> None:
     troupe = Troupe(Stepped())
     kernel = troupe.kernel([troupe.child("a")])

@@ -1,5 +1,6 @@
 """Deaths and what follows: strategies, intensity, backoff, trees (scenarios S04 to S11, S13, S23, S24, S29, S33)."""
 
+import threading
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.kernel_troupe import Actor, Crash, Finish, Run, Troupe, refuse
+from support.tickwire_process import eventually
 
 from tickwire.actors.kernel import (
     Backoff,
@@ -15,6 +17,7 @@ from tickwire.actors.kernel import (
     Supervisor,
     SupervisorFailed,
     SupervisorSpec,
+    Threads,
     TooManyRestarts,
 )
 from tickwire.actors.kernel.restart import Exit
@@ -241,6 +244,46 @@ def test_what_waits_for_a_child_of_a_failed_subtree_reaches_its_next_incarnation
     kernel.address("c").tell("kept")
     troupe.advance(2.0)
     assert troupe.handled["c"] == ["kept"]
+
+
+def test_a_restarted_subtree_has_all_its_children_again_the_temporary_too() -> None:
+    troupe = Troupe()
+    inner = SubtreeSpec(
+        id="inner",
+        children=[troupe.child("b"), troupe.child("t", restart="temporary")],
+        supervisor=SupervisorSpec(intensity=0),
+    )
+    kernel = troupe.kernel([inner])
+    kernel.start()
+    troupe.crash("t")
+    assert troupe.state("t").state == "stopped"
+    troupe.crash("b")
+    troupe.advance(1.0)
+    assert troupe.ask("t", "back?") == ("t", 2, "back?")
+
+
+def test_a_stop_while_an_inner_supervisor_gives_up_stops_all() -> None:
+    troupe = Troupe(Threads())
+    closing, go_on = threading.Event(), threading.Event()
+    inner = SubtreeSpec(
+        id="inner",
+        children=[troupe.child("b"), troupe.child("c", shutdown_s=20.0)],
+        supervisor=SupervisorSpec(intensity=0),
+    )
+    kernel = troupe.kernel([troupe.child("a"), inner])
+    kernel.start()
+    troupe.on_close["c"] = lambda _actor: closing.set() or go_on.wait(20.0)  # type: ignore[func-returns-value]
+    kernel.crash("b")
+    assert closing.wait(20.0)
+    stopper = threading.Thread(target=kernel.stop, args=(40.0,))
+    stopper.start()
+    eventually(lambda: troupe.state("inner").state == "stopping", "the stop has reached the inner supervisor")
+    go_on.set()
+    stopper.join(40.0)
+    assert not stopper.is_alive()
+    assert troupe.events("close")[:2] == ["b", "c"]
+    assert sorted(troupe.events("close")) == ["a", "b", "c"]
+    assert kernel.failure is None
 
 
 def test_s23_delays_double_up_to_the_most_each_within_a_fifth() -> None:
