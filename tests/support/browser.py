@@ -89,7 +89,9 @@ COUNT_PIXELS = """
   let count = 0;
   for (const canvas of document.querySelectorAll("#chart canvas")) {
     if (!canvas.width || !canvas.height) continue;
-    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
+    copy.drawImage(canvas, 0, 0);
+    const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
     for (let i = 0; i < data.length; i += 4) {
       if (data[i + 3] === 255 && wanted.every((value, channel) => data[i + channel] === value)) count += 1;
     }

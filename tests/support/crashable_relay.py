@@ -9,10 +9,12 @@ import sys
 from pathlib import Path
 
 from tickwire.config.settings import HttpSettings, Settings
+from tickwire.runtime.logs import configure_logs
 from tickwire.runtime.relay import Relay
 
 
 def main(data_dir: str, feed: str) -> None:
+    configure_logs()  # to stderr: standard output is for the ready line
     settings = Settings(data_dir=Path(data_dir), feeds=(feed,), http=HttpSettings(address="127.0.0.1:0"))
     with Relay(settings) as relay:
         sys.stdout.write(f"tickwire ready {relay.http_url} redis={relay.redis_url} store={relay.store_url}\n")

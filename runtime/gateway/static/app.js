@@ -43,8 +43,8 @@ const candles = new Stream({
 
 function onTicks(message) {
   if (message.type === "status") {
-    status.set("feed", { name: message.feed });
-    status.set("redis", { name: message.redis });
+    status.change("feed", message.feed);
+    status.change("redis", message.redis);
     return;
   }
   if (message.type === "error") {
@@ -119,8 +119,12 @@ function takeAssets(assets) {
 
 async function askStates() {
   try {
-    const answer = await getJson("api/v1/actors");
+    const [answer, whole] = await Promise.all([getJson("api/v1/actors"), getJson("api/v1/status")]);
     actors.show(answer.actors);
+    for (const part of ["redis", "store"]) status.set(part, { name: whole[part].state, detail: whole[part].detail });
+    const feeds = Object.entries(whole.feeds);
+    const told = feeds.filter(([, { detail }]) => detail).map(([name, { detail }]) => `${name}: ${detail}`);
+    status.set("feed", { name: whole.system.stream, detail: told.join("; ") });
   } catch (error) {
     actors.fail(`Not known now: ${error.message}.`);
   }

@@ -20,6 +20,11 @@ export class Status {
     this.show();
   }
 
+  // The part's state is known sooner than why.
+  change(part, name) {
+    if (this.parts[part]?.name !== name) this.set(part, { name });
+  }
+
   complain(text) {
     this.error = text;
     clearTimeout(this.forget);
@@ -53,8 +58,8 @@ export class Status {
       return ["bad", `Connection to the relay lost; next attempt in ${seconds} s. Prices below are the last ones seen.`];
     }
     if (feed?.name === "down") return ["bad", `The feed is down${why(feed)}: no new prices until it is back.`];
-    if (redis && redis.name !== "up") {
-      return ["warn", `Redis is ${redis.name}${why(redis)}: prices here go on, other subscribers get none, nothing accepted is lost.`];
+    if (redis?.name === "degraded") {
+      return ["warn", `Redis is degraded${why(redis)}: prices here go on, its other readers get none; nothing accepted is lost.`];
     }
     if (store?.name === "degraded") return ["warn", `The store is degraded${why(store)}: accepted ticks wait in the spool.`];
     if (feed?.name === "stale") return ["warn", "The feed is stale: every asset has been silent for too long."];
