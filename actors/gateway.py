@@ -72,6 +72,8 @@ class ServerEnded(Exception):
 class Beat:
     """Own timer."""
 
+    incarnation: int
+
 
 @dataclass(frozen=True, slots=True)
 class SeedDue:
@@ -88,6 +90,9 @@ class HoleDue:
 @dataclass(frozen=True, slots=True)
 class CandlesDue:
     """Own timer."""
+
+
+OfIncarnation = ChannelWanted | ChannelsLeft | LoopEchoed | ReaderEnded | Beat
 
 
 class Gateway:
@@ -129,7 +134,7 @@ class Gateway:
         self._echoed_at = self._clock.monotonic()
         self._say_status()
         self._hand_on()
-        self._context.after(BEAT_S, Beat())
+        self._context.after(BEAT_S, Beat(self._context.incarnation))
 
     def close(self) -> None:
         server, redis = getattr(self, "_server", None), getattr(self, "_redis", None)
@@ -152,6 +157,8 @@ class Gateway:
         self._hand_on()
 
     def _handle(self, message: object) -> None:
+        if isinstance(message, OfIncarnation) and message.incarnation != self._context.incarnation:
+            return  # of a server, a client or a timer that is no more
         match message:
             case ChannelWanted():
                 self._on_wanted(message)
@@ -190,8 +197,7 @@ class Gateway:
             case SeedDue():
                 self._seed_next()
             case ReaderEnded():
-                if message.incarnation == self._context.incarnation:
-                    raise ServerEnded(message.reason)
+                raise ServerEnded(message.reason)
             case _:
                 raise TypeError(f"Gateway takes no {type(message).__name__}")
 

@@ -26,6 +26,8 @@ class Position:
 class ChannelWanted:
     """Server → Gateway: a client wants an asset's ticks, or its candles of one timeframe. Joined or Refused answers."""
 
+    incarnation: int
+    """Of Gateway and its server: a client does not outlive them, but messages about it may."""
     client: int
     ticket: int
     """Of this one request: an answer to one that was withdrawn since is known by it."""
@@ -39,6 +41,7 @@ class ChannelWanted:
 class ChannelsLeft:
     """Server → Gateway: a client wants an asset no more; `asset` None: it has gone."""
 
+    incarnation: int
     client: int
     asset: str | None
 
@@ -47,6 +50,7 @@ class ChannelsLeft:
 class LoopEchoed:
     """Server → Gateway, the answer to a probe: the event loop turns. Counts since the last one."""
 
+    incarnation: int
     clients: int
     frames_sent: int
     ticks_conflated: int

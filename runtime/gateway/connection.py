@@ -203,7 +203,12 @@ class Connection(asyncio.Protocol):
         ticket = self._fanout.next_number()
         told = self._fanout.tell(
             ChannelWanted(
-                client=self.id, ticket=ticket, asset=wanted.asset, timeframe=wanted.timeframe, since=wanted.since
+                incarnation=self._fanout.incarnation,
+                client=self.id,
+                ticket=ticket,
+                asset=wanted.asset,
+                timeframe=wanted.timeframe,
+                since=wanted.since,
             )
         )
         if told is PutResult.ACCEPTED:

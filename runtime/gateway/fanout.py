@@ -64,8 +64,9 @@ class Client(Protocol):
 class Fanout:
     """Channels and their clients."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, tell: Callable[[object], PutResult]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, tell: Callable[[object], PutResult], incarnation: int) -> None:
         self.loop = loop
+        self.incarnation = incarnation
         self.tell = tell
         self.refused = 0
         self.conflated = 0
@@ -114,7 +115,7 @@ class Fanout:
             for channel in client.channels:
                 self._leave(client, channel)
             client.channels.clear()
-            self.tell(ChannelsLeft(client=client.id, asset=None))
+            self.tell(ChannelsLeft(incarnation=self.incarnation, client=client.id, asset=None))
 
     def leave(self, client: Client, asset: str) -> None:
         """Take it off all channels of an asset."""
@@ -123,7 +124,7 @@ class Fanout:
             self._leave(client, channel)
             del client.channels[channel]
         if channels:
-            self.tell(ChannelsLeft(client=client.id, asset=asset))
+            self.tell(ChannelsLeft(incarnation=self.incarnation, client=client.id, asset=asset))
 
     def _leave(self, client: Client, channel: Channel) -> None:
         watching = self._channels.get(channel)
@@ -219,6 +220,7 @@ class Fanout:
 
     def _echo(self) -> None:
         echo = LoopEchoed(
+            incarnation=self.incarnation,
             clients=len(self._clients),
             frames_sent=self._frames_sent,
             ticks_conflated=self.conflated,

@@ -92,7 +92,7 @@ class HttpServer:
             self._services.gateway(ReaderEnded(reader="gateway-http", reason=reason, incarnation=self._incarnation))
 
     async def _serve(self) -> None:
-        fanout = Fanout(asyncio.get_running_loop(), self._services.gateway)
+        fanout = Fanout(asyncio.get_running_loop(), self._services.gateway, self._incarnation)
         policy = Policy(self._listener.getsockname()[0])
         limits = self._limits
         clients = Places(limits.clients, limits.clients_per_address)
