@@ -1,4 +1,4 @@
-"""What holds for the whole run: nothing is left behind."""
+"""What holds for the whole run: made-up examples are the same each time, and nothing is left behind."""
 
 import os
 import threading
@@ -7,6 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# The same examples in every run, and no judgement on a busy machine's speed.
+settings.register_profile(
+    "steady", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("steady")
 
 ENDING_S = 10.0
 """What was told to end may take so long on a busy machine."""

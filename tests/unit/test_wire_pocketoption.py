@@ -45,9 +45,7 @@ def opened() -> PocketOptionDecoder:
 
 def recorded_frames() -> list[Frame]:
     lines = [json.loads(line) for line in recording("pocketoption.frames.jsonl").read_text().splitlines()]
-    return [
-        text(line["data"]) if line["type"] == "text" else binary(base64.b64decode(line["data"])) for line in lines
-    ]
+    return [text(line["data"]) if line["type"] == "text" else binary(base64.b64decode(line["data"])) for line in lines]
 
 
 # -- the session
@@ -283,7 +281,13 @@ def test_older_candles_are_read_by_name() -> None:
 def test_assets_are_listed_and_rows_that_are_none_counted() -> None:
     row = [5, "#AAPL", "Apple", "stock", 2, 50, 60, 30, 3, 0, 170, 0, [], 1756944000, True, [], 0]
     otc = [6, "EURUSD_otc", "EUR/USD OTC", "currency", 2, 92, 60, 30, 3, 1, 0, 0, [], 0, False, [], 0]
-    hostile = [[1, "*"] + row[2:], [1, "A", "\u0000"] + row[3:], [1, "B", "x" * 201] + row[3:], row[:14], "x"]
+    hostile = [
+        [1, "*", *row[2:]],
+        [1, "A", "\u0000", *row[3:]],
+        [1, "B", "x" * 201, *row[3:]],
+        row[:14],
+        "x",
+    ]
     events = opened().receive(announced("updateAssets", orjson.dumps([row, otc, *hostile])))
     assert events[0] == AssetsListed(
         [
