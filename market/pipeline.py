@@ -11,11 +11,12 @@ from tickwire.market.intake import GoodTicks, Intake
 from tickwire.market.numbering import Numbering
 from tickwire.market.offset import OffsetChange, OffsetEstimator
 from tickwire.market.ordinals import Ordinals
+from tickwire.market.values import DAY_US, EARLIEST_US, stamp_us
 from tickwire.market.wire import CandleRows, HistoryRows, LiveRows
 from tickwire.messages.ticks import BackfillReceived, BrokerCandles, HistoryColumns, TickColumns, TicksReceived
 
 EARLY_HISTORY_MAX = 64
-"""History messages held until a live tick has shown the clock offset."""
+"""History messages held until a live tick has shown the clock offset; with more, history itself must show it."""
 
 
 @dataclass(slots=True)
@@ -108,6 +109,8 @@ class FeedPipeline:
         if not self._offset_known and len(self._early) < EARLY_HISTORY_MAX:
             self._early.append((rows, arrival_us, recv_us))
             return
+        if not self._offset_known:
+            self.take_early()
         if isinstance(rows, CandleRows):
             candles = self.intake.candles(rows, self.offset_us, arrival_us + self.offset_us)
             if candles is not None:
@@ -122,16 +125,24 @@ class FeedPipeline:
         self._batch(recv_us).history.append(_history(ticks, self.offset_us))
 
     def take_early(self) -> None:
-        """Take the history that waited for the offset (at a drain: with what its own stamps say of it)."""
+        """Take the history that waited for the offset; where no live tick came, its own newest stamp decides."""
         early, self._early = self._early, []
         if early and not self._offset_known:
-            for rows, at, _ in early:
-                ticks = self.intake.history(rows, at) if isinstance(rows, HistoryRows) else None
-                if ticks is not None:
-                    self._observe(max(ticks.raw_us), at)
             self._offset_known = True
+            newest = [(us - at, at) for rows, at, _ in early for us in self._newest(rows, at)]
+            if newest:
+                ahead, at = max(newest)
+                self._observe(at + ahead, at)
         for rows, arrival_us, recv_us in early:
             self.past(rows, arrival_us, recv_us)
+
+    def _newest(self, rows: HistoryRows | CandleRows, arrival_us: int) -> list[int]:
+        """The newest stamp of a history message, or nothing."""
+        if isinstance(rows, CandleRows):
+            return []
+        stamps = [at[0] for at in (stamp_us(stamp, self._settings.unit) for stamp in rows.stamps) if at is not None]
+        good = [us for us in stamps if EARLIEST_US < us <= arrival_us + DAY_US]
+        return [max(good)] if good else []
 
     def grant(self, asset: str, epoch: str, next_seq: int) -> None:
         """The asset may go out: number what was held for it."""
