@@ -6,6 +6,7 @@ of its successor's.
 """
 
 import itertools
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -115,6 +116,7 @@ class SimLink:
         self._state: LinkState = "connecting"
         self._detail = ""
         self._attempts = itertools.count()
+        self._changes: deque[tuple[LinkState, str]] = deque()
         self.closed = False
 
     @property
@@ -178,9 +180,12 @@ class SimLink:
     def _change(self, state: LinkState, detail: str) -> None:
         if (state, detail) != (self._state, self._detail):
             self._state, self._detail = state, detail
-            if self._listener is not None:
-                self._network.clock.later(0.0, lambda: self._tell(state, detail))
+            self._changes.append((state, detail))
+            self._network.clock.later(0.01 * self._network.chance.random.random(), self._tell)
 
-    def _tell(self, state: LinkState, detail: str) -> None:
-        if not self.closed and self._listener is not None:
-            self._listener(state, detail)
+    def _tell(self) -> None:
+        """Soon, as from the real link's thread: until then its owner can meet the change before it hears of it."""
+        while self._changes:
+            change = self._changes.popleft()
+            if not self.closed and self._listener is not None:
+                self._listener(*change)
