@@ -2,12 +2,14 @@
 
 import json
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from tickwire.runtime.cli.instance import find_instance
 from tickwire.runtime.cli.options import Config, DataDir, Json, Url
 from tickwire.runtime.cli.tables import show_table
 
+PART = ("part", "state", "detail")
 ASSET = ("asset", "price", "age", "rate", "buffered", "stale")
 ACTOR = ("actor", "state", "restarts", "mailbox", "last error")
 
@@ -28,13 +30,21 @@ def status(url: Url = None, data_dir: DataDir = None, config: Config = None, as_
 
 
 def _show(answers: dict[str, Any]) -> None:
-    print(answers["url"])
+    print(f"{answers['url']} is {'ready' if answers['ready']['ready'] else 'not ready'}")
     print()
-    show_table(("", ""), [(name, _words(value)) for name, value in answers["ready"].items()])
+    show_table(PART, _parts(answers["ready"]))
     print()
     show_table(ASSET, [_asset(row) for row in answers["assets"]], right=ASSET[1:5])
     print()
     show_table(ACTOR, [_actor(row) for row in answers["actors"]], right=ACTOR[2:4])
+
+
+def _parts(ready: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    for name, feed in ready["feeds"].items():
+        stale = ", ".join(feed["stale_assets"])
+        yield f"feed {name}", feed["state"], feed["detail"] or (f"silent: {stale}" if stale else "")
+    for name in ("redis", "store"):
+        yield name, ready[name]["state"], ready[name]["detail"]
 
 
 def _asset(row: dict[str, Any]) -> tuple[object, ...]:
@@ -51,12 +61,3 @@ def _asset(row: dict[str, Any]) -> tuple[object, ...]:
 
 def _actor(row: dict[str, Any]) -> tuple[object, ...]:
     return (row["id"], row["state"], row.get("restarts", 0), row.get("mailbox_depth", ""), row.get("last_error") or "")
-
-
-def _words(value: Any) -> str:
-    """A readiness answer's value, however deep, as words."""
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_words(inner)}" for name, inner in value.items())
-    if isinstance(value, list):
-        return ", ".join(map(_words, value))
-    return {True: "yes", False: "no", None: "–"}.get(value, str(value)) if not isinstance(value, str) else value

@@ -23,7 +23,7 @@ def bench(
         str,
         typer.Option("--rates", metavar="N,N", help="Ticks a second of the paced runs, beside the one at full speed."),
     ] = "100,1000",
-    seconds: Annotated[float, typer.Option("--seconds", metavar="S", min=1, max=600, help="Of each paced run.")] = 5.0,
+    seconds: Annotated[float, typer.Option("--seconds", metavar="S", min=1, max=600, help="Of each run, about.")] = 5.0,
     runs: Annotated[
         int, typer.Option("--runs", metavar="N", min=1, max=100, help="Of each kind; medians are shown.")
     ] = 3,
