@@ -19,6 +19,8 @@ class Answer:
 
     status: int = 0
     retry_after: str | None = None
+    json: bool = False
+    """Whether it said to be JSON."""
 
 
 def judge(answer: Answer, code: str | None, message: str | None, details: object) -> StoreError:

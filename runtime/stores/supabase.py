@@ -31,7 +31,7 @@ from tickwire.runtime.stores.table import (
 from tickwire.runtime.stores.verdicts import one_line
 
 if TYPE_CHECKING:
-    from postgrest import SyncRequestBuilder
+    from postgrest import SyncQueryRequestBuilder, SyncRequestBuilder
 
 T = TypeVar("T")
 Found = Mapping[str, Any]
@@ -55,9 +55,9 @@ class SupabaseStore:
 
     def open(self) -> None:
         columns = ",".join((*QUFLX_COLUMNS, *OWN_COLUMNS))
-        self._call(lambda session: session.table().select(columns).limit(1).execute())
+        self._call(lambda session: session.rows(session.table().select(columns).limit(1)))
 
-    def write(self, rows: Sequence[Row]) -> int | None:
+    def write(self, rows: Sequence[Row]) -> int:
         rejected = first_fault(rows)
         if rejected is not None:
             raise StoreRefusedRows(BAD_VALUE, rejected)
@@ -74,13 +74,12 @@ class SupabaseStore:
 
     def ticks(self, pair: str, from_us: int, to_us: int, limit: int) -> Sequence[tuple[int, str]]:
         found = self._call(lambda session: self._pages(session, pair, from_us, to_us, limit))
-        ticks = sorted((_stamp(row), int(row["id"]), plain(row["price"])) for row in found.values())
-        return [(ts_us, price) for ts_us, _, price in ticks[-limit:]] if limit > 0 else []
+        return [(ts_us, price) for ts_us, _, price in sorted(found)[-limit:]] if limit > 0 else []
 
     def newest_ts_us(self, pair: str) -> int | None:
-        def newest(session: "SupabaseSession") -> list[Any]:
+        def newest(session: "SupabaseSession") -> list[Found]:
             query = session.table().select("ts_us,timestamp").eq("pair", pair).order("timestamp", desc=True)
-            return list(query.order("ts_us", desc=True, nullsfirst=False).limit(1).execute().data)
+            return session.rows(query.order("ts_us", desc=True, nullsfirst=False).limit(1))
 
         found = self._call(newest)
         return _stamp(found[0]) if found else None
@@ -95,11 +94,11 @@ class SupabaseStore:
 
     # -- calls
 
-    def _upsert(self, rows: list[dict[str, Any]]) -> int | None:
+    def _upsert(self, rows: list[dict[str, Any]]) -> int:
         from postgrest.types import CountMethod, ReturnMethod
 
-        def upsert(session: "SupabaseSession") -> int | None:
-            return (
+        def upsert(session: "SupabaseSession") -> int:
+            answer = (
                 session.table()
                 .upsert(
                     rows,
@@ -109,27 +108,32 @@ class SupabaseStore:
                     count=CountMethod.exact,
                 )
                 .execute()
-                .count
             )
+            # Its count is what tells PostgREST's answer from a page that a proxy put in its place, with status 200.
+            if answer.count is None:
+                raise ValueError("it counts no rows")
+            return answer.count
 
         return self._call(upsert)
 
-    def _pages(self, session: "SupabaseSession", pair: str, from_us: int, to_us: int, limit: int) -> dict[int, Found]:
-        """Rows by id, newest first, page by page: one that came in between shifts pages, but no row is missed."""
+    def _pages(
+        self, session: "SupabaseSession", pair: str, from_us: int, to_us: int, limit: int
+    ) -> set[tuple[int, int, str]]:
+        """(ts_us, id, price) page by page, newest first: rows that come in between shift pages, none is missed."""
         first_s, end_s = -(-from_us // SECOND_US), -(-to_us // SECOND_US)
         exact = f"and(ts_us.gte.{from_us},ts_us.lt.{to_us})"
         whole = f"and(ts_us.is.null,timestamp.gte.{first_s},timestamp.lt.{end_s})"  # old writers' rows
-        found: dict[int, Found] = {}
+        found: set[tuple[int, int, str]] = set()
         seen = 0
         while seen < limit:
             query = session.table().select("id,ts_us,timestamp,price::text").eq("pair", pair)
             query = query.gte("timestamp", from_us // SECOND_US).lte("timestamp", to_us // SECOND_US)
             query = query.or_(f"{exact},{whole}").order("timestamp", desc=True)
             query = query.order("ts_us", desc=True, nullsfirst=False).order("id", desc=True)
-            page: list[Any] = query.range(seen, seen + min(PAGE_ROWS, limit - seen) - 1).execute().data
+            page = session.rows(query.range(seen, seen + min(PAGE_ROWS, limit - seen) - 1))
             if not page:
                 break
-            found |= {row["id"]: row for row in page}
+            found |= {(_stamp(row), int(row["id"]), plain(row["price"])) for row in page}
             seen += len(page)
         return found
 
@@ -151,7 +155,7 @@ class SupabaseStore:
             raise StoreMisconfigured(f"{one_line(str(error))}; check the store's URL") from error
         except httpx.HTTPError as error:
             raise StoreUnavailable(one_line(str(error)) or type(error).__name__) from error
-        except ValueError as error:  # an answer that is no JSON: a gateway's own page, with whatever status
+        except (ValueError, LookupError, TypeError) as error:  # not PostgREST's: a gateway's own page, or worse
             raise StoreUnavailable(f"the store's answer can't be read ({one_line(str(error))[:200]})") from error
 
 
@@ -178,6 +182,16 @@ class SupabaseSession:
         if self._table is None:
             self._table = self._connected()
         return self._table()
+
+    def rows(self, query: "SyncQueryRequestBuilder") -> list[Found]:
+        """A question's rows. Raises ValueError where the answer is not PostgREST's.
+
+        supabase-py hands over as text what is no JSON, and takes an empty page for no rows.
+        """
+        data: object = query.execute().data
+        if not self.answer.json or not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
+            raise ValueError("it holds no rows")
+        return data
 
     def run(self, work: Callable[["SupabaseSession"], T]) -> T:
         """In the call's own thread."""
@@ -217,7 +231,12 @@ class SupabaseSession:
             self._socket = info["return_value"].get_extra_info("socket")
 
     def _note(self, response: httpx.Response) -> None:
-        self.answer = Answer(status=response.status_code, retry_after=response.headers.get("retry-after"))
+        headers = response.headers
+        self.answer = Answer(
+            status=response.status_code,
+            retry_after=headers.get("retry-after"),
+            json="json" in headers.get("content-type", ""),
+        )
 
 
 _NOBODYS = Row(uid="00000000-0000-8000-8000-000000000000", pair="", price="1", ts_us=0, recv_us=0, source="")

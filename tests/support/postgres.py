@@ -1,4 +1,4 @@
-"""A real Postgres for tests: a cluster in a temporary folder, on a free loopback port, ended by pid.
+"""A real Postgres for tests: a cluster in a temporary folder, on a free loopback port, ended by pid; `folder` gets its log.
 
     with PostgresServer(folder) as server:
         dsn = server.create_database()
@@ -14,6 +14,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -48,7 +49,9 @@ class PostgresServer:
     def __init__(self, folder: Path) -> None:
         self._binaries = Path(need("postgres")).parent
         self._folder = folder
-        self._data = folder / "data"
+        # Not in pytest's own folder: whenever another run begins, pytest closes it to everybody else, and a server that
+        # runs as another user ends in a panic.
+        self._data = Path(tempfile.mkdtemp(prefix="tickwire-postgres-"))
         self._user = _unprivileged()
         self._process: subprocess.Popen[bytes] | None = None
         self._databases = 0
@@ -122,10 +125,8 @@ class PostgresServer:
 
     def _make_cluster(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._data.mkdir(mode=0o700)
         if self._user is not None:
             os.chown(self._data, self._user.pw_uid, self._user.pw_gid)
-            _open_the_way(self._data)
         making = [str(self._binaries / "initdb"), "-D", str(self._data), "-U", "tickwire", "-A", "trust"]
         making += ["-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"]
         made = subprocess.run(making, cwd="/", capture_output=True, timeout=60, check=False, **self._as_user())
@@ -186,11 +187,3 @@ def _unprivileged() -> pwd.struct_passwd | None:
         except KeyError:
             continue
     pytest.fail(f"Postgres does not run as root, and none of the users {', '.join(UNPRIVILEGED)} exists")
-
-
-def _open_the_way(folder: Path) -> None:
-    """Let another user pass (not list) the folders above, which pytest makes for us alone."""
-    for parent in folder.parents:
-        status = parent.stat()
-        if status.st_uid == os.geteuid() and not status.st_mode & 0o001:
-            parent.chmod(status.st_mode | 0o001)

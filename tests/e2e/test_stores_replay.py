@@ -1,0 +1,118 @@
+"""A recording into every store, as users run it: the same rows, whatever happens to the store meanwhile."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.postgres import PostgresServer
+from support.store_engines import PostgresEngine, Shown, SqliteEngine, SupabaseEngine, prepare
+from support.supabase_server import SupabaseServer
+from support.tickwire_process import eventually, tickwire
+
+pytestmark = pytest.mark.timeout(120)
+
+DEMO = Path(__file__).resolve().parents[2] / "examples" / "demo.frames.jsonl"
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    with PostgresServer(tmp_path_factory.mktemp("postgres")) as server:
+        prepare(server)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def supabase(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SupabaseServer]:
+    with SupabaseServer(postgres, tmp_path_factory.mktemp("supabase")) as server:
+        yield server
+
+
+@pytest.fixture
+def in_postgres(postgres: PostgresServer) -> Iterator[PostgresEngine]:
+    engine = PostgresEngine(postgres)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def in_supabase(postgres: PostgresServer, supabase: SupabaseServer) -> Iterator[SupabaseEngine]:
+    engine = SupabaseEngine(postgres, supabase)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> list[Shown]:
+    """What SQLite gets of the recording."""
+    folder = tmp_path_factory.mktemp("sqlite")
+    (folder / "data").mkdir()
+    engine = SqliteEngine(folder / "data")
+    with tickwire("replay", f"{DEMO}?speed=max", folder=folder) as app:
+        assert app.wait() == 0, app.logged()
+    rows = without_arrival(engine.rows())
+    engine.close()
+    assert len(rows) > 100
+    return rows
+
+
+def without_arrival(rows: list[Shown]) -> list[Shown]:
+    """Sorted, each without the time at which this run received it."""
+    return sorted(
+        (uid, pair, price, timestamp, ts_us, None, source) for uid, pair, price, timestamp, ts_us, _, source in rows
+    )
+
+
+def writer(engine: PostgresEngine) -> str:
+    return engine.server.dsn(engine.dsn.rpartition("/")[2], user="writer")
+
+
+def test_postgres_gets_the_same_rows_as_sqlite(
+    in_postgres: PostgresEngine, expected: list[Shown], tmp_path: Path
+) -> None:
+    with tickwire("replay", f"{DEMO}?speed=max", "--store", writer(in_postgres), folder=tmp_path) as app:
+        assert app.wait() == 0, app.logged()
+    assert without_arrival(in_postgres.rows()) == expected
+
+
+def test_supabase_gets_the_same_rows_as_sqlite_and_its_key_shows_nowhere(
+    in_supabase: SupabaseEngine, expected: list[Shown], tmp_path: Path
+) -> None:
+    store = f"supabase+{in_supabase.url}"
+    keys = {"SUPABASE_SERVICE_ROLE_KEY": "key-of-service"}
+    with tickwire("replay", f"{DEMO}?speed=max", "--store", store, folder=tmp_path, environment=keys) as app:
+        assert app.wait() == 0, app.logged()
+        assert "key-of-service" not in app.logged()
+    assert without_arrival(in_supabase.rows()) == expected
+
+
+def test_a_store_that_is_down_at_start_gets_every_row_once_it_is_there(
+    in_postgres: PostgresEngine, expected: list[Shown], tmp_path: Path
+) -> None:
+    in_postgres.server.stop()
+    try:
+        with tickwire("replay", f"{DEMO}?speed=max", "--store", writer(in_postgres), folder=tmp_path) as app:
+            eventually(lambda: "store_holds" in app.logged(), "the log says that the store is not there")
+            assert app.process.poll() is None
+            in_postgres.server.start()
+            assert app.wait() == 0, app.logged()
+    finally:
+        in_postgres.server.stop()
+        in_postgres.server.start()
+    assert without_arrival(in_postgres.rows()) == expected
+
+
+def test_a_store_restarted_and_frozen_in_mid_run_gets_every_row_once(
+    in_postgres: PostgresEngine, expected: list[Shown], tmp_path: Path
+) -> None:
+    arguments = ("--store", writer(in_postgres), "--batch-interval", "0.2")
+    with tickwire("replay", f"{DEMO}?speed=20", *arguments, folder=tmp_path) as app:
+        eventually(lambda: bool(in_postgres.rows()), "the first rows are stored")
+        in_postgres.server.stop()
+        eventually(lambda: "store_holds" in app.logged(), "the log says that the store is gone")
+        in_postgres.server.start()
+        before = len(in_postgres.rows())
+        eventually(lambda: len(in_postgres.rows()) > before or app.process.poll() is not None, "more rows are stored")
+        in_postgres.server.freeze()
+        in_postgres.server.thaw()
+        assert app.wait() == 0, app.logged()
+    assert without_arrival(in_postgres.rows()) == expected
