@@ -115,8 +115,8 @@ def test_a_simulated_broker_can_be_recorded_and_the_recording_replayed(tmp_path:
         assert str(client.recv()).startswith("0{")
         client.close()
         said = run(
-            "record", f"pocketoption+{url}?assets=EURUSD_otc", "--output", "session.frames.jsonl", "--duration", "3", folder=tmp_path,
-            environment={"TICKWIRE_POCKETOPTION_SESSION": "c4nary-session"},
+            "record", f"pocketoption+{url}?assets=EURUSD_otc", "--output", "session.frames.jsonl", "--duration", "3",
+            folder=tmp_path, environment={"TICKWIRE_POCKETOPTION_SESSION": "c4nary-session"},
         )  # fmt: skip
         broker.send_signal(signal.SIGTERM)
         assert broker.wait(10) == 0
