@@ -2,8 +2,8 @@
 
     python benchmarks/decode.py [--seconds 0.5]
 
-Each line is one venue's framing at one size of read. *rows* hands the decoder the frames one by one, as if each had come
-in a read of its own; *columns* hands it the whole read. *to messages* is columns plus what follows in the same step:
+Each line is one venue's framing at one size of read. *rows* hands the decoder the frames one by one, as if each
+had come in a read of its own; *columns* hands it the whole read. *to messages* is columns plus what follows in the same step:
 checks, clock offset, ordinals, numbers, JSON. One thread, no sockets.
 """
 
