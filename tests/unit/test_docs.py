@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tickwire.config.loader import load
+from tickwire.config.urls import PocketOptionFeed
 from tickwire.runtime.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,6 +63,16 @@ def test_readme_begins_with_the_picture_and_the_two_commands() -> None:
     assert "](docs/images/page.png)" in shown
     assert "make run" in shown
     assert "make test" in shown
+
+
+def test_the_settings_file_in_the_readme_can_be_used(tmp_path: Path) -> None:
+    (text,) = [body for language, body in FENCE.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+               if language == "toml"]  # fmt: skip
+    (tmp_path / "tickwire.toml").write_text(text, encoding="utf-8")
+    (tmp_path / "session.txt").write_text("a-session", encoding="utf-8")
+    loaded = load(folder=tmp_path, environ={})
+    assert loaded.settings.batch.interval_s == 10
+    assert isinstance(loaded.settings.parsed_feeds[0], PocketOptionFeed)
 
 
 def test_every_message_is_described_and_nothing_else() -> None:
