@@ -114,9 +114,9 @@ export class Chart {
     this.describe();
   }
 
-  bar({ timestamp, open, high, low, close, quality }) {
+  bar({ timestamp, open, high, low, close, quality, is_closed: closed }) {
     const bar = { time: timestamp, open, high, low, close };
-    if (quality !== "partial" && quality !== "gap") return bar;
+    if (!closed || (quality !== "partial" && quality !== "gap")) return bar;
     const colour = close >= open ? this.colours.upMuted : this.colours.downMuted;
     return { ...bar, color: colour, borderColor: colour, wickColor: colour };
   }
