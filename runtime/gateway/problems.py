@@ -68,4 +68,6 @@ def handle_problems(app: FastAPI) -> None:
     @app.exception_handler(500)
     async def _internal(request: Request, error: Exception) -> Response:
         _log.error("request_failed", path=request.url.path, error=repr(error))
-        return problem_response(Problem(500, "internal_error", "the relay failed at this request; its log says why"))
+        problem = Problem(500, "internal_error", "the relay failed at this request; its log says why")
+        # Starlette raises the error again behind the answer, at which uvicorn ends the connection.
+        return problem_response(problem, {"Connection": "close"})

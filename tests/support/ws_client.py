@@ -21,11 +21,11 @@ class WsClient:
         self.socket = websocket.WebSocket(sockopt=sockopt or [])
         self.socket.settimeout(20)
         try:
-            self.socket.connect(
+            self.socket.connect(  # type: ignore[no-untyped-call]  # websocket-client
                 url.replace("http", "ws", 1) + "/ws", subprotocols=subprotocols or [], host=host, **options
             )
         except BaseException:
-            self.socket.shutdown()
+            self.socket.shutdown()  # type: ignore[no-untyped-call]
             raise
 
     def __enter__(self) -> "WsClient":
@@ -38,7 +38,7 @@ class WsClient:
         """Say goodbye, unless that was done, and close."""
         with suppress(websocket.WebSocketException, OSError):
             self.socket.close(timeout=1)
-        self.socket.shutdown()
+        self.socket.shutdown()  # type: ignore[no-untyped-call]
 
     @property
     def raw(self) -> socket.socket:
