@@ -11,7 +11,7 @@ import pytest
 import redis
 from support.pocketoption_oracle import OFFSET_S, candles_of, read_session
 from support.recordings import recording
-from support.tickwire_process import count_stored, eventually, stored, tickwire
+from support.tickwire_process import Tickwire, count_stored, eventually, stored, tickwire
 
 POCKETOPTION = "pocketoption.frames.jsonl"
 CSVS = {
@@ -88,7 +88,8 @@ def test_a_recorded_session_reaches_subscribers_buffer_candles_and_store(session
 def test_run_stays_up_when_its_recording_ends_with_buffer_and_candles(session_path: Path, tmp_path: Path) -> None:
     session = read_session(session_path)
     with tickwire("run", "--feed", f"replay:{session_path}?speed=max", folder=tmp_path) as app:
-        eventually(lambda: app.get("/readyz").get("ready"), "ready, its feed ended")
+        eventually(lambda: all_ended(app), "the recording's end")
+        assert app.get("/readyz")["ready"], "an ended recording is nothing to wait for"
         client = redis.Redis(port=app.redis_port, socket_timeout=5)
         live = [stamp for asset, stamp, _ in session.live if asset == "EURGBP_otc"]
         eventually(lambda: client.llen("ticks:EURGBP_otc") == len(live), "the buffer")
@@ -97,7 +98,7 @@ def test_run_stays_up_when_its_recording_ends_with_buffer_and_candles(session_pa
         client.close()
         ours = [(round((stamp - OFFSET_S) * 1e6), price) for asset, stamp, price in
                 sorted(session.distinct(), key=lambda tick: tick[1]) if asset == "EURGBP_otc"]  # fmt: skip
-        assert "7200" in app.text("/metrics")
+        eventually(lambda: "7200" in app.text("/metrics"), "the clock offset found, in the metrics")
         for timeframe, seconds in (("15s", 15), ("1m", 60), ("5m", 300)):
             want = candles_of(ours, seconds)
             path = f"/api/v1/candles/EURGBP_otc?timeframe={timeframe}&limit=200"
@@ -113,6 +114,10 @@ def test_run_stays_up_when_its_recording_ends_with_buffer_and_candles(session_pa
         assert app.wait() == 0
 
 
+def all_ended(app: Tickwire) -> bool:
+    return {feed["state"] for feed in app.get("/readyz")["feeds"].values()} == {"ended"}
+
+
 def data_rows(path: Path) -> int:
     with path.open(newline="") as file:
         return sum(1 for row in csv.reader(file) if row and row[0] not in ("timestamp", "time"))
@@ -125,7 +130,7 @@ def test_every_data_row_of_a_recorded_csv_is_stored(name: str, tmp_path: Path) -
     assert data_rows(path) == CSVS[name]
     asset = "EURUSD_otc" if name.startswith("EURUSD") else name.split("_2025")[0]
     with tickwire("run", "--feed", f"replay:{path}?speed=max", folder=tmp_path) as app:
-        eventually(lambda: app.get("/readyz").get("ready"), "ended")
+        eventually(lambda: all_ended(app), "the recording's end")
         client = redis.Redis(port=app.redis_port, socket_timeout=5)
         eventually(lambda: client.llen(f"ticks:{asset}") == 1000, "a full buffer")
         client.close()
