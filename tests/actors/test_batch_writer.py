@@ -12,7 +12,7 @@ from support.stage import Asker, Stage
 from support.store_doubles import MemoryTable
 from support.ticks import columns, received
 
-from tickwire.actors.batch_writer import BatchWriter, BatchWriterSettings
+from tickwire.actors.batch_writer import BatchWriter, BatchWriterSettings, GoOn
 from tickwire.actors.ports import OutboxEntry, StoreMisconfigured, StoreUnavailable
 from tickwire.market.packing import pack, unpack_rows
 from tickwire.market.rows import Row
@@ -340,6 +340,7 @@ def test_retry_after_is_honoured_even_by_a_flush(make: Make) -> None:
     assert len(writer.table.writes) == 1
     writer.stage.advance(119.0)
     writer.accepted(1000)
+    writer.accepted(30_000)
     assert writer.flush().answers == [Flushed(rows=0, error="429")]
     assert len(writer.table.writes) == 1
     writer.stage.advance(2.0)
@@ -380,6 +381,28 @@ def test_a_store_that_is_down_at_start_is_tried_again_and_its_state_told(make: M
     writer.stage.advance(10.0)
     assert writer.store_states() == [("degraded", "connection refused"), ("up", "")]
     assert writer.table.writes == []
+
+
+def test_a_store_is_looked_for_again_after_a_flush_that_found_nothing_to_write(make: Make) -> None:
+    writer = make()
+    writer.table.fail(DOWN)
+    writer.start()
+    writer.stage.advance(0.3)
+    writer.redis.go_down()
+    writer.flush()
+    writer.table.fail(None)
+    writer.stage.advance(5.0)
+    assert writer.store_states()[-1] == ("up", "")
+
+
+def test_a_timer_of_before_that_is_in_the_mailbox_already_does_nothing(make: Make) -> None:
+    writer = make().start()
+    writer.forward(3)
+    writer.table.fail(DOWN)
+    writer.stage.advance(INTERVAL_S)
+    before = len(writer.table.writes)
+    writer.stage.step(*[GoOn(turn) for turn in range(before + 1)])
+    assert len(writer.table.writes) == before
 
 
 def test_the_stores_state_is_told_when_its_fault_changes_and_again_at_each_interval(make: Make) -> None:
@@ -492,7 +515,8 @@ def test_a_next_incarnation_begins_with_what_the_last_one_left_pending(make: Mak
     writer.assert_all_stored_once()
 
 
-def test_what_another_consumer_left_pending_is_taken_over_in_time(make: Make) -> None:
+@pytest.mark.parametrize("comes_back", ["itself", "its link"])
+def test_what_another_consumer_left_pending_is_taken_over_in_time(make: Make, comes_back: str) -> None:
     writer = make(claim_idle_s=60.0)
     writer.forward(3)
     writer.redis.outbox("p1", consumer="of another name").read_new(10)
@@ -500,7 +524,12 @@ def test_what_another_consumer_left_pending_is_taken_over_in_time(make: Make) ->
     writer.stage.advance(INTERVAL_S)
     assert writer.table.rows == []
     writer.stage.advance(2 * INTERVAL_S)
-    writer.restart()
+    if comes_back == "itself":
+        writer.restart()
+    else:
+        writer.redis.go_down()
+        writer.redis.come_up()
+        writer.stage.settle()
     writer.stage.advance(INTERVAL_S)
     writer.assert_all_stored_once()
 

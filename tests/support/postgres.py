@@ -1,4 +1,4 @@
-"""A real Postgres for tests: a cluster in a temporary folder, on a free loopback port, ended by pid; `folder` gets its log.
+"""A real Postgres for tests: a temporary cluster on a free loopback port, ended by pid, its log in `folder`.
 
     with PostgresServer(folder) as server:
         dsn = server.create_database()
