@@ -85,7 +85,8 @@ class BufferKeeper:
         self._settings = settings
         self._ownership = ownership
         self._assets: set[str] = set()
-        self._early: list[AssetRequested] = []
+        self._early: dict[str, AssetRequested] = {}
+        self._granted: dict[str, AssetGranted] = {}
         self._drains: list[ReplyTo] = []
         self._unaccepted = unaccepted
 
@@ -206,12 +207,24 @@ class BufferKeeper:
         if owner != request.feed:
             request.reply_to.tell(AssetRefused(asset=request.asset, feed=request.feed, owner=owner))
         elif self._redis.link.state == "connecting":
-            self._early.append(request)  # the first attempt is under way: it decides whether an epoch goes on
+            self._early[request.asset] = request  # the first attempt is under way: it decides whether an epoch goes on
         else:
-            epoch, seq = self._epoch_for(request)
-            self._assets.add(request.asset)
-            self._forwarder.stand(request.asset, epoch, seq)
-            request.reply_to.tell(AssetGranted(asset=request.asset, feed=request.feed, epoch=epoch, next_seq=seq + 1))
+            granted = self._granted.get(request.asset)
+            if granted is None or granted.incarnation != request.incarnation:
+                granted = self._granted[request.asset] = self._grant(request)
+            request.reply_to.tell(granted)
+
+    def _grant(self, request: AssetRequested) -> AssetGranted:
+        epoch, seq = self._epoch_for(request)
+        self._assets.add(request.asset)
+        self._forwarder.stand(request.asset, epoch, seq)
+        return AssetGranted(
+            asset=request.asset,
+            feed=request.feed,
+            incarnation=request.incarnation,
+            epoch=epoch,
+            next_seq=seq + 1,
+        )
 
     def _epoch_for(self, request: AssetRequested) -> tuple[str, int]:
         """The epoch to go on with and its last seq: a new one, or after a clean stop the old one."""
@@ -242,14 +255,14 @@ class BufferKeeper:
     def _on_link_changed(self, change: LinkChanged) -> None:
         self._metrics.tell(change)
         self._gateway.tell(change)
-        early, self._early = self._early, []
+        early, self._early = self._early, {}
         if change.state == "up":
             self._reach(self._forwarder.reconnected)
             self._forward_on()
         if change.state == "connecting":
             self._early = early
         else:
-            for request in early:
+            for request in early.values():
                 self._on_asset_requested(request)
 
     def _on_outbox_lost(self, lost: OutboxLost) -> None:

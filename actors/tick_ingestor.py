@@ -165,7 +165,8 @@ class TickIngestor:
             case TicksPushed():
                 self._ticks.pushed(message, self._clock.monotonic(), self._clock.now_us())
             case AssetGranted():
-                self._pipeline.grant(message.asset, message.epoch, message.next_seq)
+                if message.incarnation == self._incarnation:
+                    self._pipeline.grant(message.asset, message.epoch, message.next_seq)
             case AssetRefused():
                 _log.warning("asset_has_another_feed", asset=message.asset, feed=message.feed, owner=message.owner)
                 self._pipeline.refuse(message.asset, message.owner)
@@ -193,12 +194,15 @@ class TickIngestor:
                 raise TypeError(f"TickIngestor takes no {type(message).__name__}")
 
     def _hand_on(self) -> None:
-        for asset in self._pipeline.numbering.to_ask():
+        self._ask(self._pipeline.numbering.to_ask())
+        self._ticks.hand_on()
+
+    def _ask(self, assets: Sequence[str]) -> None:
+        for asset in assets:
             request = AssetRequested(
                 asset=asset, feed=self._feed, incarnation=self._incarnation, reply_to=self._context.me
             )
             self._keeper.tell(request)
-        self._ticks.hand_on()
 
     # -- connection --------------------------------------------------------------------------------------------
 
@@ -225,6 +229,7 @@ class TickIngestor:
         self._guarded(self._beat_connection, now)
         if self._status.is_gone(now):
             self._pipeline.numbering.forget_grants()  # before another feed can be granted any of them
+            self._incarnation = new_epoch(self._clock.now_us())
             self._status.gone()
         self._status.judge(now)
         if self._registry is not None:
@@ -233,6 +238,7 @@ class TickIngestor:
             self._finish_drain(now)
         if now >= self._next_measure:
             self._next_measure = now + MEASURE_S
+            self._ask(self._pipeline.numbering.ungranted())  # again: a keeper that died may have forgotten it
             self._measure()
 
     def _beat_connection(self, now: float) -> None:

@@ -115,7 +115,7 @@ class AssetRequested:
     asset: str
     feed: str
     incarnation: str
-    """Unique per start of the ingestor: a new one means a new epoch unless the last stop was clean."""
+    """Unique per start of the ingestor, and per time that it gave its assets up. Asked again it gets the same answer."""
     reply_to: ReplyTo
 
 
@@ -125,6 +125,8 @@ class AssetGranted:
 
     asset: str
     feed: str
+    incarnation: str
+    """The request's: an answer to one that was given up grants nothing."""
     epoch: str
     next_seq: int
 

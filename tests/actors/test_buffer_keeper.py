@@ -276,7 +276,7 @@ def test_after_a_clean_stop_the_epoch_goes_on(make: Callable[..., Keeper]) -> No
     assert drained.error is None
     keeper.restart()
     (again,) = keeper.ask("A", incarnation="i2")
-    assert again == AssetGranted(asset="A", feed="f1", epoch=grant.epoch, next_seq=4)
+    assert again == AssetGranted(asset="A", feed="f1", incarnation="i2", epoch=grant.epoch, next_seq=4)
     keeper.stage.step(received(2, columns("A", 4, 1, epoch=grant.epoch)))
     assert keeper.list_seqs() == [4, 3, 2, 1]
 
@@ -312,7 +312,13 @@ def test_while_the_first_connect_is_under_way_the_grant_waits_for_it(make: Calla
     assert asker.answers == []
     keeper.redis.come_up()
     keeper.stage.settle()
-    assert asker.answers == [AssetGranted(asset="A", feed="f1", epoch=EPOCH, next_seq=3)]
+    assert asker.answers == [AssetGranted(asset="A", feed="f1", incarnation="i2", epoch=EPOCH, next_seq=3)]
+
+
+def test_an_asset_asked_for_again_gets_the_same_grant(make: Callable[..., Keeper]) -> None:
+    keeper = make()
+    first, second = keeper.ask("A"), keeper.ask("A")
+    assert first == second
 
 
 def test_an_asset_has_one_feed_until_that_gives_it_up(make: Callable[..., Keeper]) -> None:

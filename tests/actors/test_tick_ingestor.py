@@ -93,7 +93,10 @@ class Feed:
         self.read(["live", rows])
 
     def grant(self, asset: str = "A", epoch: str = "E1", next_seq: int = 1) -> None:
-        self.stage.step(AssetGranted(asset=asset, feed="f1", epoch=epoch, next_seq=next_seq))
+        asked = [request.incarnation for request in self.stage.told("buffer_keeper", AssetRequested)]
+        incarnation = asked[-1] if asked else ""
+        grant = AssetGranted(asset=asset, feed="f1", incarnation=incarnation, epoch=epoch, next_seq=next_seq)
+        self.stage.step(grant)
 
     def ticks(self, peer: str = "publisher") -> list[tuple[str, int, str]]:
         return [
@@ -138,6 +141,31 @@ def test_ticks_are_held_until_granted_then_numbered_and_told_to_everybody(feed: 
         "asset": "A", "price": 1.7, "timestamp": NOW_S + 2, "source": "v", "seq": 9, "epoch": "E1",
         "received_at": feed.stage.clock.now_us() / 1e6,
     }  # fmt: skip
+
+
+def test_a_grant_that_does_not_come_is_asked_for_again(feed: Feed) -> None:
+    feed.live(("A", NOW_S, 1.5))
+    feed.pass_time(3.0)
+    first, *again = feed.stage.told("buffer_keeper", AssetRequested)
+    assert again
+    assert {request.incarnation for request in again} == {first.incarnation}
+    feed.grant()
+    feed.stage.forget()
+    feed.pass_time(3.0)
+    assert feed.stage.told("buffer_keeper", AssetRequested) == []
+
+
+def test_a_grant_of_before_the_feed_gave_its_assets_up_grants_nothing(feed: Feed) -> None:
+    feed.live(("A", NOW_S, 1.5))
+    (asked,) = feed.stage.told("buffer_keeper", AssetRequested)
+    feed.dialler.failing = "refused"
+    feed.socket.end("cut")
+    feed.pass_time(62.0)
+    late = AssetGranted(asset="A", feed="f1", incarnation=asked.incarnation, epoch="E1", next_seq=1)
+    feed.stage.step(late)
+    assert feed.ticks() == []
+    feed.grant(epoch="E2")
+    assert feed.ticks() == [("A", 1, "1.5")]
 
 
 def test_messages_are_numbered_over_restarts(feed: Feed) -> None:

@@ -172,8 +172,8 @@ class Live:
         self._ticks: dict[tuple[str, str, int], tuple[str, str]] = {}
         self._ordinals: Counter[tuple[str, str, str, str]] = Counter()
         self._heard: dict[str, tuple[str, int]] = {}
-        self._latest: dict[str, tuple[str, int]] = {}
-        """As heard, repeats too."""
+        self._unnoted: dict[str, tuple[str, int]] = {}
+        """Heard since Publisher last counted."""
         self._noted: dict[str, tuple[str, int]] = {}
         self._repeats = False
         self._epochs: dict[str, list[str]] = defaultdict(list)
@@ -214,7 +214,7 @@ class Live:
         if tick["asset"] != asset or (asset, epoch, seq) not in self._ticks:
             raise Violation(f"on the channel of {asset}: {tick}, which nobody numbered")
         last_epoch, last_seq = self._heard.get(asset, (epoch, 0))
-        self._latest[asset] = epoch, seq
+        self._unnoted[asset] = epoch, seq
         if epoch == last_epoch and seq <= last_seq:
             noted_epoch, noted_seq = self._noted.get(asset, ("", 0))
             if not self._repeats or (epoch == noted_epoch and seq <= noted_seq):
@@ -235,7 +235,8 @@ class Live:
         """Publisher has counted, and knows now what it has published."""
         self._unpublished += published.unpublished
         if published.published:
-            self._noted = dict(self._latest)
+            self._noted |= self._unnoted
+        self._unnoted.clear()
 
     def dropped(self, ticks: int) -> None:
         """So many were in Publisher's mailbox when it was stopped; the kernel has counted them."""
@@ -244,6 +245,7 @@ class Live:
     def publisher_crashed(self) -> None:
         """What it published since it last noted may come once more."""
         self._repeats = True
+        self._unnoted.clear()
 
     def keep(self, asset: str, kept: Sequence[bytes]) -> None:
         """A buffer list has changed: newest first, each once, live ticks only, none beyond the bound."""

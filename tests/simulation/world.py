@@ -32,6 +32,8 @@ TURNS = 700
 DRAIN_S = 300.0
 """Virtual seconds in which all must be stored once the faults have stopped."""
 DRAIN_TURNS = 20_000
+SETTLE_S = 4.0
+"""Virtual seconds in which what was read is handed on: links come up, feeds are granted their assets."""
 ENDING_S = 3.0
 STOP_S = 8.0
 SHARED = "EURUSD_otc"
@@ -129,6 +131,7 @@ class World(Watch):
             try:
                 if self.process is None:
                     self._start()
+                self.wait(lambda: False, SETTLE_S)
                 self.wait(self._is_drained, DRAIN_S)
                 break
             except ProcessKilled:
