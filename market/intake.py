@@ -71,6 +71,9 @@ class Intake:
 
     def live(self, rows: LiveRows, clock_us: int) -> list[GoodTicks]:
         """Check live ticks. `clock_us`: the source's clock now; stamps over a day ahead of it are refused."""
+        whole = self._whole(rows.stamps, rows.prices, clock_us) if rows.trade_ids is None else None
+        if whole is not None:
+            return self._parted(rows.assets, *whole)
         good = []
         for asset, column in self._by_asset(rows):
             checked = self._columns(asset, column, clock_us)
@@ -105,6 +108,30 @@ class Intake:
                 continue
             good.append(((at[0] - offset_us) // 1_000_000, opened, high, low, closed))
         return BrokerCandles(asset=rows.asset, period_s=rows.period_s, rows=good) if good else None
+
+    def _parted(self, assets: Sequence[Any], us: list[int], stamps: list[str], prices: list[str]) -> list[GoodTicks]:
+        """Good values by asset: a read of many assets is checked as one."""
+        first = assets[0]
+        if type(first) is str and assets.count(first) == len(assets):
+            if self._refused(first, len(assets)):
+                return []
+            columns = {first: (us, stamps, prices)}
+        else:
+            columns = {}
+            for asset, at, stamp, price in zip(assets, us, stamps, prices, strict=True):
+                column = columns.get(asset) if type(asset) is str else None
+                if column is None:
+                    if self._refused(asset, 1):
+                        continue
+                    column = columns[asset] = ([], [], [])
+                column[0].append(at)
+                column[1].append(stamp)
+                column[2].append(price)
+        parted = (self._live(asset, *column) for asset, column in columns.items())
+        return [ticks for ticks in parted if ticks is not None]
+
+    def _live(self, asset: str, us: list[int], stamps: list[str], prices: list[str]) -> GoodTicks | None:
+        return self._numbered(asset, us, stamps, prices, None, self._ordinals.assign(asset, us, prices))
 
     def _by_asset(self, rows: LiveRows) -> list[tuple[str, _Column]]:
         assets = rows.assets
@@ -189,11 +216,20 @@ class Intake:
     ) -> tuple[Sequence[int], Sequence[str], Sequence[str], Sequence[str] | None] | None:
         """(raw µs, stamp texts, price texts, trade ids) of the good ones; None if there are none."""
         if trade_ids is None:
-            at = stamps_us(raw_stamps, self._unit)
-            prices = price_texts(raw_prices)
-            if at is not None and prices is not None and min(at[0]) > EARLIEST_US and max(at[0]) <= clock_us + DAY_US:
-                return at[0], at[1], prices, None
+            whole = self._whole(raw_stamps, raw_prices, clock_us)
+            if whole is not None:
+                return *whole, None
         return self._one_by_one(asset, raw_stamps, raw_prices, trade_ids, clock_us)
+
+    def _whole(
+        self, raw_stamps: Sequence[Any], raw_prices: Sequence[Any], clock_us: int
+    ) -> tuple[list[int], list[str], list[str]] | None:
+        """(raw µs, stamp texts, price texts) where all are good beyond doubt."""
+        at = stamps_us(raw_stamps, self._unit)
+        if at is None or min(at[0]) <= EARLIEST_US or max(at[0]) > clock_us + DAY_US:
+            return None
+        prices = price_texts(raw_prices)
+        return (*at, prices) if prices is not None else None
 
     def _one_by_one(
         self,

@@ -136,6 +136,32 @@ def test_nothing_that_json_can_say_breaks_the_intake_and_every_tick_is_accounted
     assert all(good_asset(ticks.asset) and all(map(price_text, ticks.prices)) for ticks in good)
 
 
+ANY_ASSET = st.sampled_from(["A", "B", "C"]) | st.sampled_from(["D", "A*", "", 5, None])
+
+
+@given(
+    st.lists(
+        st.tuples(ANY_ASSET, st.integers(0, 3).map(lambda s: NOW_S + s), st.sampled_from([1.5, 2, 1e-5, "1.50", -1])),
+        min_size=1,
+        max_size=12,
+    ),
+    st.booleans(),
+)
+def test_a_read_is_judged_as_its_rows_are_one_by_one(rows: list[tuple[Any, Any, Any]], unique: bool) -> None:
+    whole, apart = (intake(unique=unique, selected=("A", "B", "C")) for _ in range(2))
+    parted: dict[str, list[tuple[Any, ...]]] = {}
+    for ticks in take(rows, whole):
+        parted[ticks.asset] = list(zip(ticks.raw_us, ticks.stamps, ticks.prices, ticks.ordinals, strict=True))
+    alone: dict[str, list[tuple[Any, ...]]] = {}
+    for row in rows:
+        for ticks in take([row], apart):
+            alone.setdefault(ticks.asset, []).extend(
+                zip(ticks.raw_us, ticks.stamps, ticks.prices, ticks.ordinals, strict=True)
+            )
+    assert parted == alone
+    assert reasons(whole) == reasons(apart)
+
+
 def test_ticks_of_several_assets_are_parted_in_arrival_order() -> None:
     good = take([("A", NOW_S, 1.5), ("B", NOW_S, 2.5), ("A", NOW_S - 1, 3.5)], intake())
     assert [(ticks.asset, ticks.prices) for ticks in good] == [("A", ["1.5", "3.5"]), ("B", ["2.5"])]
