@@ -1,5 +1,7 @@
 """What can go wrong in the kernel: one root, each says what to do about it."""
 
+from collections.abc import Sequence
+
 
 class KernelError(Exception):
     """Root of all errors the kernel raises."""
@@ -42,7 +44,11 @@ class Fenced(KernelError):
 
 
 class ActorDone(KernelError):
-    """Raised by a behaviour's `step` to end normally: what it was handed counts as handled."""
+    """Raised by a behaviour's `step` to end normally; `unhandled` is what it leaves of its batch to the next one."""
+
+    def __init__(self, unhandled: Sequence[object] = ()) -> None:
+        super().__init__("it is done")
+        self.unhandled = unhandled
 
 
 class InjectedCrash(KernelError):

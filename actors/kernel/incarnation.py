@@ -137,7 +137,7 @@ class Incarnation:
 
     def _die(self, error: BaseException, reason: ExitReason) -> None:
         if isinstance(error, ActorDone):
-            self._mailbox.detach(self)
+            self._mailbox.give_back(self, error.unhandled, crashes_allowed=None)
             self._end(Exit(reason="normal"))
             return
         if self._gate.closed:

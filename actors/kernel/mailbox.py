@@ -167,24 +167,26 @@ class Mailbox:
             self._tell_listeners(False)
         return batch
 
-    def give_back(self, taker: object, batch: Sequence[object], *, crashes_allowed: int) -> Sequence[object]:
+    def give_back(self, taker: object, batch: Sequence[object], *, crashes_allowed: int | None) -> Sequence[object]:
         """Detach a taker that failed at `batch`: it lies at the head again. Returns the poison in it.
 
-        A message that failed alone `crashes_allowed` times is poison; none of more than one is known to be.
+        A message that failed alone `crashes_allowed` times is poison; none of more than one is known to be. With None
+        nobody is to blame, and the messages come again all at once.
         """
         with self._lock:
             if self._taker is not taker:
                 return ()
             self._taker = None
             self._wake = _nobody
-            if len(batch) == 1:
+            if len(batch) == 1 and crashes_allowed is not None:
                 before = self._blamed[1] if self._blamed[0] is batch[0] else 0
                 self._blamed = (batch[0], before + 1)
                 if before + 1 >= crashes_allowed:
                     self._blamed = (None, 0)
                     return batch
             self._data[:0] = batch
-            self._suspects += len(batch)
+            if self._suspects or crashes_allowed is not None:
+                self._suspects += len(batch)
             self._weight += sum(map(self._weight_of, batch))
             if batch and self._since is None:
                 self._since = self._now()

@@ -80,7 +80,8 @@ class Runtime(Protocol):
     def aside(self, act: Callable[[], None]) -> None:
         """Run what may block, away from the supervisor's thread."""
 
-    def open(self, name: str) -> None: ...
+    def open(self, name: str, broken: Callable[[Exception], None]) -> None:
+        """`broken` is told, in the supervisor's thread, of what a posted or timed act raised."""
 
     def close(self) -> None:
         """Run nothing more. Called in the supervisor's thread."""

@@ -9,6 +9,7 @@ import heapq
 import itertools
 from collections import deque
 from collections.abc import Callable
+from random import Random
 
 from tickwire.actors.kernel.behaviour import Waits
 from tickwire.actors.kernel.ports import Runnable
@@ -67,7 +68,7 @@ class _StepWorker:
                 self._later = self._stepped.after(collect_s, self._turn)
         elif not self._soon:
             self._soon = True
-            self._stepped.post(self._turn)
+            self._stepped.turn(self._turn)
 
     def waker(self, behaviour: Waits) -> Act:
         def wake() -> None:
@@ -104,13 +105,17 @@ class _StepWorker:
 class Stepped:
     """`Runtime` for one thread. A behaviour that waits for itself is not let wait: it is stepped each `poll_s`."""
 
-    def __init__(self, *, start_s: float = 1000.0, poll_s: float = 0.01) -> None:
+    def __init__(self, *, start_s: float = 1000.0, poll_s: float = 0.01, interleave: Random | None = None) -> None:
+        """Turns come in the order of their wakes; `interleave` picks the next by chance instead, as threads might."""
         self.poll_s = poll_s
+        self._interleave = interleave
+        self._turns: list[Act] = []
         self._now = start_s
         self._acts: deque[Act] = deque()
         self._timers: list[tuple[float, int, _StepTimer]] = []
         self._ticket = itertools.count()
         self._closed = False
+        self._broken: Callable[[Exception], None] = lambda _error: None
         self.acts_run = 0
         """Decisions and turns so far: what a scenario costs."""
 
@@ -120,6 +125,13 @@ class Stepped:
     def post(self, act: Act) -> None:
         if not self._closed:
             self._acts.append(act)
+
+    def turn(self, act: Act) -> None:
+        """An actor's turn is due."""
+        if self._interleave is None:
+            self.post(act)
+        elif not self._closed:
+            self._turns.append(act)
 
     def after(self, delay_s: float, act: Act) -> _StepTimer:
         timer = _StepTimer(act)
@@ -131,17 +143,18 @@ class Stepped:
         return _StepFlag(self)
 
     def spawn(self, incarnation: Runnable) -> None:
-        self.post(_StepWorker(incarnation, self).begin)
+        self.turn(_StepWorker(incarnation, self).begin)
 
     def aside(self, act: Act) -> None:
         self.post(act)
 
-    def open(self, name: str) -> None:
-        """There is no thread to start."""
+    def open(self, name: str, broken: Callable[[Exception], None]) -> None:
+        self._broken = broken
 
     def close(self) -> None:
         self._closed = True
         self._acts.clear()
+        self._turns.clear()
         self._timers.clear()
 
     def join(self, timeout_s: float) -> None:
@@ -165,13 +178,25 @@ class Stepped:
             due, _, timer = heapq.heappop(self._timers)
             self._now = max(self._now, due)
             if timer.act is not None:
-                self.acts_run += 1
-                timer.act()
+                self._do(timer.act)
             self._run(done)
         if not done():
             self._now = max(self._now, end)
 
     def _run(self, done: Callable[[], bool]) -> None:
-        while self._acts and not done():
-            self.acts_run += 1
-            self._acts.popleft()()
+        while (self._acts or self._turns) and not done():
+            self._do(self._next())
+
+    def _do(self, act: Act) -> None:
+        self.acts_run += 1
+        try:
+            act()
+        except Exception as error:
+            self._broken(error)
+            raise
+
+    def _next(self) -> Act:
+        if self._interleave is None or not self._turns:
+            return self._acts.popleft()
+        chosen = self._interleave.randrange(len(self._turns) + bool(self._acts))
+        return self._turns.pop(chosen) if chosen < len(self._turns) else self._acts.popleft()

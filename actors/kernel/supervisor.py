@@ -13,7 +13,7 @@ from tickwire.actors.kernel.address import Asks, MailAddress
 from tickwire.actors.kernel.child import Child, ChildState, Member
 from tickwire.actors.kernel.context import Surroundings
 from tickwire.actors.kernel.dead_letters import DeadLetters
-from tickwire.actors.kernel.errors import StartFailed, TooManyZombies, UnknownAddress
+from tickwire.actors.kernel.errors import StartFailed, SupervisorFailed, TooManyZombies, UnknownAddress
 from tickwire.actors.kernel.group import Group
 from tickwire.actors.kernel.mailbox import Mailbox
 from tickwire.actors.kernel.ports import Runtime
@@ -83,7 +83,7 @@ class Supervisor:
             over.set()
 
         self._opened = True
-        self._runtime.open(self.name)
+        self._runtime.open(self.name, self._broken)
         self._runtime.post(lambda: self._root.start(then))
         self._runtime.post(self._watchdog.begin)
         if not over.wait(timeout_s):
@@ -147,6 +147,13 @@ class Supervisor:
             except Exception as second:
                 _log.error("on_failure_failed", supervisor=self.name, exc_info=second)
         self._finish()
+
+    def _broken(self, error: Exception) -> None:
+        """A decision raised, so what it decided is half done: better no supervisor than one that supervises nobody."""
+        _log.critical("supervisor_error", supervisor=self.name, exc_info=error)
+        failure = SupervisorFailed(f"{self.name}: the supervisor itself failed: {type(error).__name__}: {error}")
+        failure.__cause__ = error
+        self._root.fail(failure)
 
     def _finish(self) -> None:
         self.dead_letters.summarize()
@@ -231,4 +238,5 @@ class Supervisor:
         return ", ".join(f"{state.id} is {state.state}" for state in self.states() if state.state != "running")
 
     def _too_many_zombies(self, count: int) -> None:
-        self._root.fail(TooManyZombies(f"{self.name}: {count} threads hang for good; only a new process frees them"))
+        failure = TooManyZombies(f"{self.name}: {count} threads hang for good; only a new process frees them")
+        self._runtime.post(lambda: self._root.fail(failure))  # later: the child is about to tell its group of its end

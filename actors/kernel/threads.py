@@ -97,12 +97,14 @@ class Threads:
         self._ticket = itertools.count()
         self._closed = False
         self._thread: threading.Thread | None = None
+        self._broken: Callable[[Exception], None] = lambda _error: None
         self._actors: dict[threading.Thread, Runnable] = {}
 
     # -- the supervisor's thread -------------------------------------------------------------------------------------
 
-    def open(self, name: str) -> None:
+    def open(self, name: str, broken: Callable[[Exception], None]) -> None:
         self.name = name
+        self._broken = broken
         self._thread = threading.Thread(target=self._run, name=f"{name}-supervisor", daemon=True)
         self._thread.start()
 
@@ -139,8 +141,8 @@ class Threads:
                 return
             try:
                 act()
-            except Exception as error:  # one bad decision must not end supervision
-                _log.critical("supervisor_error", exc_info=error)
+            except Exception as error:
+                self._broken(error)
 
     def _next(self) -> Act | None:
         """The next thing to do, when it is due; None at the end."""

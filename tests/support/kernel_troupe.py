@@ -68,12 +68,12 @@ class Actor:
     def step(self, batch: Sequence[object]) -> None:
         id = self.context.id
         self.troupe.batches[id].append(list(batch))
-        for message in batch:
+        for place, message in enumerate(batch, 1):
             match message:
                 case Crash():
                     raise message.error
                 case Finish():
-                    raise ActorDone
+                    raise ActorDone(batch[place:])
                 case Question():
                     message.reply_to.tell((id, self.context.incarnation, message.about))
                 case Run():
@@ -92,7 +92,7 @@ def refuse(_actor: Actor) -> None:
 
 class Troupe:
     def __init__(self, runtime: Runtime | None = None) -> None:
-        self.stepped = Stepped()
+        self.stepped = runtime if isinstance(runtime, Stepped) else Stepped()
         self.runtime: Runtime = runtime or self.stepped
         self.journal: list[tuple[str, str, int]] = []
         self.handled: dict[str, list[object]] = defaultdict(list)

@@ -18,6 +18,7 @@ from tickwire.actors.kernel import (
     StartFailed,
     Stepped,
     Supervisor,
+    SupervisorFailed,
     Threads,
     TooManyRestarts,
     TooManyZombies,
@@ -364,6 +365,19 @@ def test_a_host_learns_of_the_failure_in_another_thread_and_may_stop_then() -> N
     kernel.stop()
     assert troupe.failures == [kernel.failure]
     assert not [thread for thread in threading.enumerate() if thread.name == "root-supervisor"]
+
+
+def test_an_error_of_the_supervisors_own_fails_it_rather_than_leave_actors_without_one() -> None:
+    troupe = Troupe(Threads())
+    kernel = troupe.kernel([troupe.child("a")])
+    kernel.start()
+    kernel._children["a"].crash = lambda: refuse(troupe.actors["a"])  # type: ignore[method-assign]
+    kernel.crash("a")
+    eventually(lambda: kernel.failure is not None, "the supervisor has failed")
+    assert isinstance(kernel.failure, SupervisorFailed)
+    assert str(kernel.failure) == "root: the supervisor itself failed: OSError: refused"
+    assert troupe.events("close") == ["a"]
+    kernel.stop()
 
 
 class _Waiting:

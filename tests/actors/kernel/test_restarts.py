@@ -63,6 +63,18 @@ def test_s04_temporary_never_comes_back(end: object) -> None:
     assert troupe.state("a").state == "stopped"
 
 
+def test_what_a_child_leaves_unhandled_at_its_end_reaches_its_next_incarnation_all_at_once() -> None:
+    troupe = Troupe()
+    kernel = troupe.kernel([troupe.child("a")])
+    kernel.start()
+    address = kernel.address("a")
+    for message in (1, Finish(), 2, 3):
+        address.tell(message)
+    troupe.advance(1.0)
+    assert troupe.handled["a"] == [1, 2, 3]
+    assert troupe.batches["a"][1] == [2, 3]
+
+
 def test_s05_one_for_one_leaves_the_others_alone() -> None:
     troupe = Troupe()
     troupe.kernel([troupe.child("a"), troupe.child("b")]).start()
