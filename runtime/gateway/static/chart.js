@@ -11,6 +11,7 @@ export const TIMEFRAMES = { "15s": 15, "1m": 60, "5m": 300, "15m": 900, "30m": 1
 const HISTORY = 300;
 const HOLE_MAX = 120; // buckets without a tick that are drawn as empty room; longer pauses are closed up
 const SHOWN = 90;
+const RETRY_MS = 10_000;
 
 export class Chart {
   constructor({ container, overlay, legend, onRetry }) {
@@ -43,12 +44,14 @@ export class Chart {
   // Shows `asset` in `timeframe`: fetches its history; what comes live meanwhile is laid over it.
   async show(asset, timeframe, { again = false } = {}) {
     this.loading?.abort();
+    clearTimeout(this.retry);
     const loading = new AbortController();
     this.loading = loading;
     this.seconds = TIMEFRAMES[timeframe];
     if (!again) {
       this.fresh.clear();
       this.marks.clear();
+      this.placed = false;
       this.fill([]);
       this.say("Loading candles…");
     }
@@ -57,21 +60,24 @@ export class Chart {
       const path = `api/v1/candles/${assetPath(asset)}?timeframe=${timeframe}&limit=${HISTORY}`;
       const { candles } = await getJson(path, loading.signal);
       this.fill(candles);
-      if (!again) this.reset();
+      if (!this.placed) this.place();
       this.say(this.known.size ? "" : "No candles yet: they appear with the first tick.");
     } catch (error) {
-      if (!loading.signal.aborted && !this.known.size) this.say(`No history: ${error.message}.`, true);
+      if (loading.signal.aborted) return;
+      if (!this.known.size) this.say(`No history: ${error.message}.`, true);
+      this.retry = setTimeout(() => this.show(asset, timeframe, { again: true }), RETRY_MS);
     }
   }
 
-  reset() {
+  place() {
+    this.placed = this.known.size > 0;
     this.chart.priceScale("right").applyOptions({ autoScale: true });
     this.chart.timeScale().setVisibleLogicalRange({ from: this.length - SHOWN, to: this.length + 4 });
   }
 
   fill(candles) {
     const all = new Map(candles.map((candle) => [candle.timestamp, candle]));
-    for (const [time, candle] of this.fresh) all.set(time, candle);
+    for (const [time, candle] of this.fresh) all.set(time, grown(all.get(time), candle));
     this.known = new Map([...all].sort(([a], [b]) => a - b));
     const bars = [];
     let last;
@@ -100,7 +106,8 @@ export class Chart {
 
   draw() {
     this.frame = 0;
-    for (const [time, candle] of this.pending) {
+    for (const [time, live] of this.pending) {
+      const candle = grown(this.known.get(time), live);
       const late = this.last !== undefined && time < this.last;
       this.known.set(time, candle);
       this.candles.update(this.bar(candle), late);
@@ -193,6 +200,13 @@ export class Chart {
     this.markKey = undefined;
     if (this.known.size) this.fill([...this.known.values()]);
   }
+}
+
+// A live candle may have begun in the middle of its bucket (`partial`), where history knows the whole of it.
+function grown(known, live) {
+  if (!known || live.quality !== "partial") return live;
+  const [high, low] = [Math.max(known.high, live.high), Math.min(known.low, live.low)];
+  return { ...live, open: known.open, high, low, ticks: Math.max(known.ticks, live.ticks), quality: known.quality };
 }
 
 function part(content) {
