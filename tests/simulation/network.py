@@ -30,6 +30,8 @@ class Network:
         self.chance = chance
         self.reachable = True
         self.frozen = False
+        self.replaced = False
+        """Whether an older copy has ever taken its place."""
         self.links: list[SimLink] = []
         self._unread: list[tuple[Session, bytes]] = []
         """What clients sent to a frozen server: it reads it when it thaws."""
@@ -50,6 +52,7 @@ class Network:
             return
         self.reachable = True
         if memory != "kept":
+            self.replaced = self.replaced or memory == "older"
             self.server.restore(self.replica if memory == "older" else {})
             self.replica = self.server.snapshot()
 

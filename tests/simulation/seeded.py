@@ -144,8 +144,8 @@ class SeededRuntime:
     def aside(self, act: Act) -> None:
         self.post(act)
 
-    def open(self, name: str) -> None:
-        """There is no thread to start."""
+    def open(self, name: str, broken: Callable[[Exception], None]) -> None:
+        """There is no thread to start; what a decision raises ends the run."""
 
     def close(self) -> None:
         """The process is over, in order or not."""
