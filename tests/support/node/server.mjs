@@ -37,4 +37,9 @@ async function answer(request, env) {
   return appOf(database).fetch(inner, { peerAddress: env.incoming.socket.remoteAddress ?? null });
 }
 
-serve({ port, hostname: "127.0.0.1", fetch: answer }, () => console.log("ready"));
+serve({ port, hostname: "127.0.0.1", fetch: answer }, () => {
+  // A connection that Postgres cut while nobody waited on it ends up here; PostgREST outlives that too.
+  process.on("uncaughtException", (error) => console.error("uncaught", error));
+  process.on("unhandledRejection", (error) => console.error("unhandled", error));
+  console.log("ready");
+});
