@@ -1,5 +1,6 @@
 """A recording into every store, as users run it: the same rows, whatever happens to the store meanwhile."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from support.postgres import PostgresServer
 from support.store_engines import PostgresEngine, Shown, SqliteEngine, SupabaseEngine, prepare
 from support.supabase_server import SupabaseServer
-from support.tickwire_process import eventually, tickwire
+from support.tickwire_process import Tickwire, eventually, tickwire
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -116,3 +117,29 @@ def test_a_store_restarted_and_frozen_in_mid_run_gets_every_row_once(
         in_postgres.server.thaw()
         assert app.wait() == 0, app.logged()
     assert without_arrival(in_postgres.rows()) == expected
+
+
+def test_a_stop_while_the_store_stands_still_ends_and_the_next_start_stores_the_rest(
+    in_postgres: PostgresEngine, expected: list[Shown], tmp_path: Path
+) -> None:
+    arguments = ("--store", writer(in_postgres), "--batch-interval", "0.2")
+    with tickwire("run", "--feed", f"replay:{DEMO}?speed=20", *arguments, folder=tmp_path) as app:
+        eventually(lambda: bool(in_postgres.rows()), "the first rows are stored")
+        in_postgres.server.freeze()
+        try:
+            eventually(lambda: ended(app), "the recording is at its end")
+            app.signal(signal.SIGTERM)
+            assert app.wait() == 0, app.logged()
+        finally:
+            in_postgres.server.thaw()
+    assert "left_in_the_spool" in app.logged()
+    silent = f"replay:{DEMO}?delay=3600"
+    with tickwire("run", "--feed", silent, *arguments, folder=tmp_path, data_dir=app.data_dir) as app:
+        eventually(lambda: without_arrival(in_postgres.rows()) == expected, "the rest is stored, once")
+        app.signal(signal.SIGTERM)
+        assert app.wait() == 0, app.logged()
+
+
+def ended(app: Tickwire) -> bool:
+    feeds: dict[str, dict[str, str]] = app.get("/readyz")["feeds"]
+    return {feed["state"] for feed in feeds.values()} == {"ended"}
