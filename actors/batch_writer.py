@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from tickwire.actors.kernel.behaviour import Context, Timer
+from tickwire.actors.kernel.behaviour import Context
+from tickwire.actors.one_timer import GoOn, OneTimer
 from tickwire.actors.outbox_reader import OutboxReader
 from tickwire.actors.ports import (
     Clock,
@@ -55,13 +56,6 @@ class Interval:
     incarnation: int
 
 
-@dataclass(frozen=True, slots=True)
-class GoOn:
-    """Own timer: go on with the batch under way, or look whether the store is back."""
-
-    turn: int
-
-
 class BatchWriter:
     def __init__(
         self,
@@ -84,8 +78,7 @@ class BatchWriter:
         self._batch = Batch()
         self._pace = Pace(settings.interval_s)
         self._running = self._fast = self._broken_off = False
-        self._turn = 0
-        self._timer: Timer | None = None
+        self._timer = OneTimer(context)
         self._pending_ticks = 0
         self._flushes: list[ReplyTo] = []
         self._flushed_rows = 0
@@ -110,7 +103,7 @@ class BatchWriter:
         )
         outbox.link.start()
         # The first look at the store is not here: one that stands still would hold up the start of all others.
-        context.me.tell(GoOn(self._turn))
+        self._timer.set_now()
         context.after(settings.interval_s, Interval(context.incarnation))
 
     def step(self, batch: Sequence[object]) -> None:
@@ -129,7 +122,7 @@ class BatchWriter:
                     self._store.say_again()
                     self._begin(fast=False)
             case GoOn():
-                if message.turn == self._turn:
+                if self._timer.due(message):
                     self._on_go_on()
             case LinkChanged():
                 self._on_link(message)
@@ -155,12 +148,13 @@ class BatchWriter:
             self._go_on()
 
     def _on_go_on(self) -> None:
+        """Go on with the batch under way, or look whether the store is back."""
         if self._running:
             self._go_on()
             return
         self._store.look()
         if not self._store.up:
-            self._wait(self._store.retry_s)
+            self._timer.set(self._store.retry_s)
 
     def _on_link(self, change: LinkChanged) -> None:
         self._tell(change)
@@ -185,7 +179,7 @@ class BatchWriter:
 
     def _go_on(self) -> None:
         """One write, then a timer for the next: other messages and other actors have their turn between."""
-        self._stop_timer()
+        self._timer.stop()
         self._broken_off = False
         try:
             if not self._batch and not self._reader.read():
@@ -202,13 +196,13 @@ class BatchWriter:
         except StoreError as error:  # the same rows again, later; nothing is dropped
             self._store.failed(error)
             self._answer(str(error))
-            self._wait(self._store.retry_s)
+            self._timer.set(self._store.retry_s)
         except PortError as error:  # Redis: its link comes up again and says so
             self._broken_off = True
             self._reader.forget()
             self._finish(f"Redis: {error}")
         else:
-            self._wait(self._pause_s(wrote))
+            self._timer.set(self._pause_s(wrote))
 
     def _write(self) -> int:
         """The next rows: stored, quarantined, or (where the store refuses several) halved. How many are dealt with."""
@@ -246,23 +240,12 @@ class BatchWriter:
         self._running = self._fast = False
         self._answer(error)
         if not self._store.up:
-            self._wait(self._store.retry_s)
+            self._timer.set(self._store.retry_s)
 
     def _answer(self, error: str | None) -> None:
         for reply_to in self._flushes:
             reply_to.tell(Flushed(rows=self._flushed_rows, error=error))
         self._flushes.clear()
-
-    def _wait(self, delay_s: float) -> None:
-        self._stop_timer()
-        self._timer = self._context.after(delay_s, GoOn(self._turn))
-
-    def _stop_timer(self) -> None:
-        """Its message may be in the mailbox already: that is of an old turn then."""
-        self._turn += 1
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
     def _tell(self, message: BatchStored | RowsQuarantined | LinkChanged) -> None:
         for listener in self._listeners:

@@ -12,7 +12,8 @@ from support.stage import Asker, Stage
 from support.store_doubles import MemoryTable
 from support.ticks import columns, received
 
-from tickwire.actors.batch_writer import BatchWriter, BatchWriterSettings, GoOn
+from tickwire.actors.batch_writer import BatchWriter, BatchWriterSettings
+from tickwire.actors.one_timer import GoOn
 from tickwire.actors.ports import OutboxEntry, StoreMisconfigured, StoreUnavailable
 from tickwire.market.packing import pack, unpack_rows
 from tickwire.market.rows import Row
