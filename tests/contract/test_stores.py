@@ -447,6 +447,23 @@ def test_checking_a_key_writes_nothing(make: Make) -> None:
     assert engine.rows() == []
 
 
+def test_a_session_that_a_pooler_hands_out_afresh_is_as_good_as_the_old_one(make: Make) -> None:
+    """`discard all` is what PgBouncer sends between clients."""
+    engine = make("postgres")
+    assert isinstance(engine, PostgresEngine)
+    store = engine.store()
+    assert isinstance(store, PostgresStore)
+    for number in range(8):
+        assert store.write([row(number)]) == 1
+        assert len(store.ticks(ASSET, 0, 2**62, 100)) == number + 1
+        prepared = store._call(
+            lambda session: session.execute("select count(*) from pg_prepared_statements").fetchall()
+        )
+        settings = store._call(lambda session: session.execute("show statement_timeout").fetchall())
+        assert (prepared, settings) == ([(0,)], [("0",)])
+        store._call(lambda session: session.execute("discard all"))
+
+
 def test_a_sqlite_file_that_another_holds_is_unavailable_within_the_limit(tmp_path: Path) -> None:
     import sqlite3
 
