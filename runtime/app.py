@@ -100,14 +100,16 @@ class Actors:
         ]
 
     def _link(self, context: Context) -> RedisLink:
-        """An actor's own connection; its changes are messages to the actor."""
-        return RedisLink(
+        """An actor's own connection; its changes are messages to the actor, and a hang of the actor shuts it."""
+        link = RedisLink(
             self._given.redis,
             context.id,
             listener=_tell_link(context),
             fence=context.fence,
             timeout_s=self._settings.redis.timeout_s,
         )
+        context.guard(link.shut)
+        return link
 
     def _publisher(self) -> ChildSpec:
         published: Published = {}
