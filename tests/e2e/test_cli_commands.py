@@ -79,14 +79,25 @@ def test_history_shows_candles_oldest_first(asset: str, app: Tickwire, folder: P
     assert len(shown.splitlines()) == 2 + len(found)
 
 
-def test_history_of_an_unknown_asset_is_one_line(app: Tickwire, folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("NOSUCH",), ("NOSUCH",)),
+        (("EURUSD_otc", "--timeframe", "7m"), ("'7m'", "15s 1m 5m")),
+        (("bad asset",), ("'bad asset'", "is no asset")),
+    ],
+)
+def test_history_that_there_cannot_be_is_one_line(
+    arguments: tuple[str, ...], words: tuple[str, ...], app: Tickwire, folder: Path
+) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tickwire.runtime.cli", "history", "NOSUCH", "--url", app.http],
+        [sys.executable, "-m", "tickwire.runtime.cli", "history", *arguments, "--url", app.http],
         cwd=folder, env=clean_environment(), capture_output=True, text=True, timeout=40, check=False,
     )  # fmt: skip
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
-    assert "NOSUCH" in done.stderr
+    for word in words:
+        assert word in done.stderr
 
 
 def test_replay_stores_the_demo_recording_and_exits(tmp_path: Path) -> None:
