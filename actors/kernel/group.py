@@ -87,8 +87,7 @@ class Group:
     def hurry(self) -> None:
         """Ask all that still run to end now, not one after another."""
         for member in reversed(self.members):
-            if member.state in ("starting", "running"):
-                member.stop(lambda: None)
+            member.hurry()
 
     def abandon(self) -> None:
         """Time is up."""

@@ -49,6 +49,11 @@ class Subtree:
 
         self.group.stop(stopped)
 
+    def hurry(self) -> None:
+        if self.state in ("starting", "running"):
+            self.stop(lambda: None)
+        self.group.hurry()
+
     def failed(self, error: BaseException) -> None:
         """Its group gave up."""
         self._last_error = error

@@ -6,7 +6,7 @@ import pytest
 from support.kernel_troupe import Actor, Run, Troupe, refuse
 from support.tickwire_process import eventually
 
-from tickwire.actors.kernel import StartFailed, Stepped, Threads
+from tickwire.actors.kernel import ChildSpec, StartFailed, Stepped, SubtreeSpec, Threads
 
 PATIENCE_S = 20.0
 
@@ -113,11 +113,13 @@ def test_s14_a_child_asleep_is_abandoned_at_its_deadline_and_the_others_end_clea
     awake.set()
 
 
-def test_a_whole_stop_is_bounded_and_gives_everybody_a_chance_to_close() -> None:
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_whole_stop_is_bounded_and_gives_everybody_a_chance_to_close(nested: bool) -> None:
     troupe = Troupe()
     for id in "bc":
         troupe.on_close[id] = lambda _actor: troupe.stepped.advance(100.0)
-    kernel = troupe.kernel([troupe.child(id, shutdown_s=50.0) for id in "abcd"])
+    children: list[ChildSpec | SubtreeSpec] = [troupe.child(id, shutdown_s=50.0) for id in "abcd"]
+    kernel = troupe.kernel([SubtreeSpec(id="all", children=children)] if nested else children)
     kernel.start()
     before = troupe.stepped.monotonic()
     ended_at: list[float] = []
