@@ -111,7 +111,7 @@ class Forwarder:
         """
         if not self._redis.link.up:
             self.checked = False
-        if not self.checked:
+        if not self.checked or self.lost:
             self._dirty.update(column.asset for column in columns)
             return False
         pushes = self._pushes(columns)
@@ -213,6 +213,8 @@ class Forwarder:
 
     def take_acknowledged(self) -> None:
         """Forget what the store has. Raises PortErrors."""
+        if self.lost:
+            return  # there may be a hole below whatever is acknowledged: a new boot comes first
         acked = self._redis.acked_id()
         self._in_stream = self._redis.outbox_length()
         if acked is None:

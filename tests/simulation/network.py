@@ -184,7 +184,7 @@ class SimLink:
         if (state, detail) != (self._state, self._detail):
             self._state, self._detail = state, detail
             self._changes.append((state, detail))
-            self._network.clock.later(0.01 * self._network.chance.random.random(), self._tell)
+            self._network.clock.later(0.05 * self._network.chance.random.random(), self._tell)
 
     def _tell(self) -> None:
         """Soon, as from the real link's thread: until then its owner can meet the change before it hears of it."""

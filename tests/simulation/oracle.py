@@ -56,9 +56,8 @@ def ticks_of(payload: bytes) -> list[Identity]:
 class Durable:
     """The durable path: told → committed → stored → acknowledged → forgotten. A `Watch` of the server's, in part."""
 
-    def __init__(self, table: Table, acked_key: bytes) -> None:
+    def __init__(self, table: Table) -> None:
         self._table = table
-        self._acked_key = acked_key
         self.accepted: dict[str, Identity] = {}
         self.quarantined: set[str] = set()
         self.told: Counter[Identity] = Counter()
@@ -124,10 +123,6 @@ class Durable:
             self._demand_stored(self._uids_of(stream.entries[place][1]), f"{format_id(place).decode()} is trimmed")
             if place not in self._acked and place > known:
                 raise Violation(f"{format_id(place).decode()} is trimmed and was never acknowledged")
-
-    def setting_floor(self, value: bytes) -> None:
-        _, through_row = parse_id(value)
-        self._demand_through(through_row, f"the floor moves to {value.decode()}")
 
     def forgetting(self, through_row: int) -> None:
         self._demand_through(through_row, f"the spool forgets through row {through_row}")

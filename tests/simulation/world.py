@@ -51,7 +51,7 @@ class World(Watch):
         self.redis = RedisModel(now_ms=self.clock.now_ms, watch=self)
         self.network = Network(self.redis, self.clock, chance)
         self.sizes = Sizes.of(chance.random)
-        self.durable = Durable(self.table, self.keys.acked(PRODUCER).encode())
+        self.durable = Durable(self.table)
         self.live = Live(self.sizes.buffer)
         self.turns = 0
         self.process: Process | None = None
@@ -352,6 +352,7 @@ class World(Watch):
                 "cut",
                 "dies",
                 "dies",
+                "fails over",
                 "freezes",
                 "refuses",
                 "flushed",
@@ -372,6 +373,9 @@ class World(Watch):
                 chance.note(f"memory {memory}")
                 network.die()
                 self._later(lambda: network.start(memory), 6.0)
+            case "fails over":
+                network.die()
+                network.start("older")
             case "freezes":
                 network.freeze()
                 self._later(network.thaw, 6.0)
@@ -445,11 +449,6 @@ class World(Watch):
     def trimming(self, key: bytes, stream: Stream, ids: list[Id]) -> None:  # type: ignore[override]
         with self._judged():
             self.durable.trimming(key, stream, ids, self.redis.data.get(self._acked_key))
-
-    def setting(self, key: bytes, value: bytes) -> None:
-        with self._judged():
-            if key == self._acked_key:
-                self.durable.setting_floor(value)
 
     def publishing(self, channel: bytes, payload: bytes) -> None:
         with self._judged():
