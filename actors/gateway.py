@@ -26,10 +26,11 @@ from tickwire.actors.gateway_frames import (
     ticks_out,
 )
 from tickwire.actors.gateway_memory import GatewayMemory
+from tickwire.actors.gateway_refills import Refills
 from tickwire.actors.gateway_watchers import Watchers
 from tickwire.actors.kernel.behaviour import Context
-from tickwire.actors.ports import Clock, GatewayServer, PortError, RefillRedis
-from tickwire.market.tick_book import KEPT, Gap, TickBook, read_buffer
+from tickwire.actors.ports import Clock, GatewayServer, RefillRedis
+from tickwire.market.tick_book import KEPT, Gap, TickBook
 from tickwire.messages.candles import CandleClosed
 from tickwire.messages.clients import (
     AssetsAnswered,
@@ -128,6 +129,7 @@ class Gateway:
         self._cache = self._context.address("cache_manager")
         self._metrics = self._context.address("metrics_collector")
         self._redis = self._make_redis()
+        self._refills = Refills(self._redis, self._memory)
         self._server = self._make_server()
         self._server.start()
         self._redis.link.start()
@@ -195,7 +197,7 @@ class Gateway:
             case Beat():
                 self._beat(message)
             case SeedDue():
-                self._seed_next()
+                self._seed()
             case ReaderEnded():
                 raise ServerEnded(message.reason)
             case _:
@@ -241,7 +243,7 @@ class Gateway:
         book = self._memory.books[asset]
         if book.hole is None:
             return
-        for piece in book.fill(asset, read_buffer(self._buffer(asset))):
+        for piece in book.fill(asset, self._refills.buffered(asset)):
             if not self._watchers.any(asset):
                 continue
             if isinstance(piece, Gap):
@@ -251,48 +253,13 @@ class Gateway:
                 self._fresh.setdefault(asset, []).append(piece)
         self._show(asset)
 
-    def _buffer(self, asset: str) -> Sequence[bytes]:
-        """The buffer list; nothing while Redis is away."""
-        if not self._redis.link.up:
-            return ()
-        try:
-            return self._redis.newest(asset)
-        except PortError as error_:
-            _log.info("no_refill", asset=asset, reason=str(error_))
-            return ()
-
-    def _seed(self, asset: str, book: TickBook) -> None:
-        """Read the buffer into the book, once; tried again later where Redis is away."""
-        if book.seeded or not self._redis.link.up:
-            return
-        try:
-            book.seed(read_buffer(self._redis.newest(asset)))
-        except PortError as error_:
-            _log.info("buffer_not_read", asset=asset, reason=str(error_))
-
-    def _seed_next(self) -> None:
-        """One asset at a time, ahead of any question: a turn of this actor stays short."""
-        unseeded = self._memory.unseeded() if self._redis.link.up else None
-        self._seeding = unseeded is not None
-        if unseeded is not None:
-            self._seed(*unseeded)
-            self._context.after(SEED_EVERY_S, SeedDue())
-
     def _on_ticks_requested(self, request: TicksRequested) -> None:
         asset = request.asset
         book = self._memory.book(asset) if self._memory.knows(asset) else None
         if book is None:
             request.reply_to.tell(AssetUnknown(asset=asset))
             return
-        self._seed(asset, book)
-        ticks = book.jsons()[-request.limit :]
-        if len(ticks) < request.limit and book.older:
-            ours = (book.epoch, book.first)
-            older = [
-                tick.json for tick in read_buffer(self._buffer(asset)) if tick.epoch != ours[0] or tick.seq < ours[1]
-            ]
-            ticks = (older + ticks)[-request.limit :]
-        request.reply_to.tell(TicksAnswered(asset=asset, ticks=ticks))
+        request.reply_to.tell(TicksAnswered(asset=asset, ticks=self._refills.newest(asset, book, request.limit)))
 
     # -- clients -----------------------------------------------------------------------------------------------
 
@@ -306,7 +273,7 @@ class Gateway:
             )
             return
         self._show(asset)  # those who are there already get it now, the newcomer in the snapshot
-        self._seed(asset, book)
+        self._refills.seed(asset, book)
         if not self._watchers.any(asset):
             self._ask_feed(asset, book)
         self._watchers.add(wanted.client, asset, timeframe)
@@ -355,15 +322,9 @@ class Gateway:
         if isinstance(change, LinkChanged) and change.owner == self._context.id:
             self._metrics.tell(change)
             if change.state == "up":
-                self._learn_assets()
+                self._refills.learn_assets()
         if isinstance(change, FeedChanged | LinkChanged):
             self._say_status()
-
-    def _learn_assets(self) -> None:
-        try:
-            self._memory.add_registered(self._redis.assets())
-        except PortError as error_:
-            _log.info("assets_not_read", reason=str(error_))
 
     def _say_status(self) -> None:
         status = self._memory.status()
@@ -394,7 +355,13 @@ class Gateway:
         self._server.probe()
         self._memory.sample()
         if not self._seeding:
-            self._seed_next()
+            self._seed()
+
+    def _seed(self) -> None:
+        """Read buffers ahead of any question, one asset at a time: a turn of this actor stays short."""
+        self._seeding = self._refills.seed_next()
+        if self._seeding:
+            self._context.after(SEED_EVERY_S, SeedDue())
 
     def _on_echo(self, echo: LoopEchoed) -> None:
         self._echoed_at = self._clock.monotonic()

@@ -348,6 +348,21 @@ def test_a_buffer_that_could_not_be_read_is_read_later(bench: Bench) -> None:
     assert [row[0] for row in orjson.loads(bench.got(Joined)[1].payload)["snapshot"]] == [1, 2, 3, 4, 5]
 
 
+def test_a_buffer_that_redis_refuses_keeps_no_other_waiting(bench: Bench) -> None:
+    bench.buffer("B", 1, 4)
+    bench.stage.step(received(1, columns("A", 1, 1)))
+    bench.redis.refuse("wrong type")
+    bench.stage.advance(1.05)
+    bench.redis.refuse(None)
+    bench.stage.step(received(2, columns("B", 5, 1)))
+    bench.stage.advance(2.0)
+    asker = Asker()
+    bench.stage.step(AssetsRequested(announced=False, reply_to=asker))
+    (answer,) = asker.answers
+    assert isinstance(answer, AssetsAnswered)
+    assert [(asset.asset, asset.buffered) for asset in answer.assets] == [("A", 1), ("B", 5)]
+
+
 # -- candles
 
 
