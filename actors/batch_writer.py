@@ -2,7 +2,7 @@
 
 Receives  TicksAccepted, FlushRequested, LinkChanged; its own timers
 Sends     BatchStored, RowsQuarantined (MetricsCollector, Gateway), Flushed, OutboxLost (BufferKeeper), LinkChanged
-Owns      a Redis connection (the stream, as a consumer of its group); the store; the quarantine
+Owns      a Redis connection (the stream, as a consumer of its group); the store; the quarantine; the ledger
 If it dies  nothing was acknowledged that is not stored: the next incarnation reads its own pending entries first.
 
 Rows go in slices, pauses between them, so that no turn of it holds up the hot path for long; in catch-up, at a flush
@@ -18,6 +18,7 @@ from tickwire.actors.one_timer import GoOn, OneTimer
 from tickwire.actors.outbox_reader import OutboxReader
 from tickwire.actors.ports import (
     Clock,
+    Ledger,
     OutboxMissing,
     OutboxRedis,
     PortError,
@@ -64,6 +65,7 @@ class BatchWriter:
         outbox: Callable[[], OutboxRedis],
         store: Callable[[], Store],
         quarantine: Callable[[], Quarantine],
+        ledger: Callable[[], Ledger],
         clock: Clock,
         random: Random,
         settings: BatchWriterSettings,
@@ -72,6 +74,7 @@ class BatchWriter:
         self._make_outbox = outbox
         self._make_store = store
         self._make_quarantine = quarantine
+        self._make_ledger = ledger
         self._clock = clock
         self._random = random
         self._settings = settings
@@ -94,9 +97,12 @@ class BatchWriter:
         self._closers.append(self._store.close)
         self._quarantine = self._make_quarantine()
         self._closers.append(self._quarantine.close)
+        ledger = self._make_ledger()
+        self._closers.append(ledger.close)
         self._reader = OutboxReader(
             outbox,
             self._quarantine,
+            ledger,
             self._batch,
             read_entries=settings.read_entries,
             claim_idle_s=settings.claim_idle_s,
@@ -182,7 +188,7 @@ class BatchWriter:
         self._timer.stop()
         self._broken_off = False
         try:
-            if not self._batch and not self._reader.read():
+            if not self._batch and not self._batch.settled and not self._reader.read():
                 self._pending_ticks = 0
                 self._finish(None)
                 return
@@ -226,7 +232,7 @@ class BatchWriter:
             self._batch.split(len(rows))
             return 0
         self._quarantine.put(rows, str(error))
-        self._batch.done(1)
+        self._batch.quarantined()
         self._tell(RowsQuarantined(rows=1, reason=error.code))
         return 1
 

@@ -32,7 +32,7 @@ class FeedMeter:
             feed=self._feed,
             frames=connection.take_frames(),
             ticks=self.ticks,
-            counts=pipeline.intake.take_counts(),
+            counts=pipeline.take_counts(),
             ignored_events=self.ignored,
             reconnects=connection.take_reconnects(),
             offset_us=pipeline.offset_us,

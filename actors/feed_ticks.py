@@ -1,6 +1,6 @@
 """What a feed says and who is told of it: events in, numbered messages out to their receivers. TickIngestor's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tickwire.actors.asset_registry import AssetRegistry
 from tickwire.actors.feed_connection import FeedConnection
@@ -24,7 +24,7 @@ from tickwire.market.wire import (
     Send,
 )
 from tickwire.messages.lifecycle import AssetsAnnounced, TicksPushed
-from tickwire.messages.ticks import BackfillReceived
+from tickwire.messages.ticks import BackfillReceived, TicksReceived
 
 TICKS_TO = ("publisher", "gateway", "buffer_keeper", "cache_manager")
 """In the order in which they are told: what traders see first."""
@@ -48,6 +48,7 @@ class FeedTicks:
     ) -> None:
         self._feed = feed
         self.receivers = [address(name) for name in TICKS_TO]
+        self._counts_to = [address("buffer_keeper")]
         self._backfill_to = [address(name) for name in BACKFILL_TO]
         self._lists_to = [address(name) for name in LISTS_TO]
         self._pipeline = pipeline
@@ -81,7 +82,7 @@ class FeedTicks:
             case AssetsListed():
                 self._on_listed(event)
             case Malformed():
-                self._pipeline.intake.count("?", "malformed", event.count)
+                self._pipeline.intake.malformed(event.count)
                 self._meter.malformed(event)
             case Ignored():
                 self._meter.ignored += 1
@@ -109,13 +110,20 @@ class FeedTicks:
         if self._status.heard():
             self._connection.works()
 
-    def hand_on(self) -> None:
-        """Put what this step took in into the receivers' mailboxes; only then do its ordinals and numbers count."""
-        messages = self._pipeline.messages()
+    def hand_on(self, counts_at_us: int | None = None) -> None:
+        """Put what this step took in into the receivers' mailboxes; only then do its ordinals and numbers count.
+
+        With `counts_at_us` counts go too that no tick came along with.
+        """
+        messages = self._pipeline.messages(counts_at_us=counts_at_us)
         if not messages:
             return
         for message in messages:
-            receivers = self._backfill_to if type(message) is BackfillReceived else self.receivers
-            for receiver in receivers:
+            for receiver in self._receivers_of(message):
                 receiver.tell(message)
         self._pipeline.settle()
+
+    def _receivers_of(self, message: TicksReceived | BackfillReceived) -> Sequence[Address]:
+        if type(message) is BackfillReceived:
+            return self._backfill_to
+        return self.receivers if message.columns else self._counts_to

@@ -4,22 +4,30 @@ from collections.abc import Sequence
 
 import structlog
 
-from tickwire.actors.ports import OutboxEntry, OutboxRedis, Quarantine
+from tickwire.actors.ports import Ledger, OutboxEntry, OutboxRedis, Quarantine
 from tickwire.market.batching import Batch
-from tickwire.market.packing import UnknownPacking, unpack_rows
-from tickwire.market.rows import Row
+from tickwire.market.ledger import Tally
+from tickwire.market.packing import Unpacked, UnknownPacking, unpack
 
 _log = structlog.get_logger("tickwire.batch_writer")
 
 
 class OutboxReader:
-    """Fills `batch`. All of it raises what OutboxRedis and Quarantine raise."""
+    """Fills `batch`. All of it raises what OutboxRedis, Quarantine and Ledger raise."""
 
     def __init__(
-        self, outbox: OutboxRedis, quarantine: Quarantine, batch: Batch, *, read_entries: int, claim_idle_s: float
+        self,
+        outbox: OutboxRedis,
+        quarantine: Quarantine,
+        ledger: Ledger,
+        batch: Batch,
+        *,
+        read_entries: int,
+        claim_idle_s: float,
     ) -> None:
         self._outbox = outbox
         self._quarantine = quarantine
+        self._ledger = ledger
         self._batch = batch
         self._most = read_entries
         self._claim_idle_s = claim_idle_s
@@ -33,14 +41,16 @@ class OutboxReader:
         except BaseException:
             self._recovered = False  # they were delivered: they are pending now, not new
             raise
-        for entry_id, rows in unpacked:
-            self._batch.add(entry_id, rows)
+        for entry_id, entry in unpacked:
+            self._batch.add(entry_id, entry.rows, Tally(entry.rows, entry.counted))
         return bool(entries)
 
     def acknowledge(self) -> None:
-        """What the batch has settled."""
-        if self._batch.settled:
-            self._outbox.acknowledge(self._batch.settled)
+        """What the batch has settled: into the ledger first, where an entry that comes again counts once."""
+        settled = self._batch.settled
+        if settled:
+            self._ledger.post([entry.tally.settled(_spool_row(entry.id)) for entry in settled])
+            self._outbox.acknowledge([entry.id for entry in settled])
             self._batch.acknowledged()
 
     def again(self) -> None:
@@ -63,10 +73,15 @@ class OutboxReader:
             self._recovered = True
         return self._outbox.read_new(self._most)
 
-    def _unpack(self, entry: OutboxEntry) -> Sequence[Row]:
+    def _unpack(self, entry: OutboxEntry) -> Unpacked:
         try:
-            return unpack_rows(entry.payload)
+            return unpack(entry.payload)
         except UnknownPacking as error:
             self._quarantine.put_raw(entry.id, entry.payload, str(error))
             _log.error("entry_quarantined", entry=entry.id, error=str(error))
-            return []
+            return Unpacked(())
+
+
+def _spool_row(entry_id: str) -> int:
+    """The second half of `<boot ms>-<spool row>`: the same however often the row is forwarded."""
+    return int(entry_id.partition("-")[2])

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from tickwire.market.ledger import EntryPostings
 from tickwire.market.ownership import EpochRecord
 from tickwire.market.rows import Row
 from tickwire.messages.clients import ToServer
@@ -122,6 +123,18 @@ class Quarantine(Protocol):
 
     def put_raw(self, entry_id: str, payload: bytes, reason: str) -> None:
         """An outbox entry that can't be unpacked."""
+
+    def close(self) -> None: ...
+
+
+class Ledger(Protocol):
+    """What became of every tick, in the data directory. Durable when `post` returns.
+
+    Raises StoreUnavailable where its disk takes nothing: the acknowledgement waits, as for the store.
+    """
+
+    def post(self, entries: Sequence[EntryPostings]) -> None:
+        """Add what these entries of the spool come to; one that was added before changes nothing."""
 
     def close(self) -> None: ...
 

@@ -193,9 +193,9 @@ class TickIngestor:
             case _:
                 raise TypeError(f"TickIngestor takes no {type(message).__name__}")
 
-    def _hand_on(self) -> None:
+    def _hand_on(self, counts_at_us: int | None = None) -> None:
         self._ask(self._pipeline.numbering.to_ask())
-        self._ticks.hand_on()
+        self._ticks.hand_on(counts_at_us)
 
     def _ask(self, assets: Sequence[str]) -> None:
         for asset in assets:
@@ -247,6 +247,7 @@ class TickIngestor:
             self._connection.dial(self._context.me.tell)
 
     def _measure(self) -> None:
+        self._hand_on(self._clock.now_us())  # what was refused or repeated is on record though no tick comes
         self._metrics.tell(self._meter.measure(self._pipeline, self._connection, paused=self._paused))
 
     # -- stopping ----------------------------------------------------------------------------------------------
@@ -264,7 +265,6 @@ class TickIngestor:
             return
         for asset in self._pipeline.numbering.ungranted():
             self._pipeline.grant(asset, new_epoch(self._clock.now_us()), 1)
-        self._hand_on()
         self._measure()
         for reply_to in self._drains:
             reply_to.tell(Drained(feed=self._feed))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
+from tickwire.market.ledger import Tally
 from tickwire.market.rows import Row
 
 
@@ -14,6 +15,15 @@ class _Entry:
 
     id: str
     left: int
+    tally: Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """An entry whose rows are all dealt with."""
+
+    id: str
+    tally: Tally
 
 
 class Batch:
@@ -29,27 +39,32 @@ class Batch:
         self._entries: deque[_Entry] = deque()
         self._parts: list[int] = []
         """Sizes of what a refused head fell into, the next one last."""
-        self._settled: list[str] = []
+        self._settled: list[Settled] = []
 
     def __len__(self) -> int:
         """Rows not yet dealt with."""
         return len(self._rows)
 
     @property
-    def settled(self) -> Sequence[str]:
+    def settled(self) -> Sequence[Settled]:
         """Entries all of whose rows are dealt with, to be acknowledged."""
         return self._settled
 
-    def add(self, entry_id: str, rows: Sequence[Row]) -> None:
+    def add(self, entry_id: str, rows: Sequence[Row], tally: Tally) -> None:
         """One entry, behind what is there; without rows it is settled as soon as those before it are."""
         self._rows.extend(rows)
-        self._entries.append(_Entry(entry_id, len(rows)))
+        self._entries.append(_Entry(entry_id, len(rows), tally))
         self._settle(0)
 
     def head(self, most: int) -> list[Row]:
         """The next rows to write, at most so many; empty if there are none."""
         size = min(most, self._parts[-1] if self._parts else len(self._rows))
         return [self._rows[place] for place in range(size)]
+
+    def quarantined(self) -> None:
+        """The first row is in the quarantine."""
+        self._entries[0].tally.quarantined(self._rows[0])
+        self.done(1)
 
     def done(self, rows: int) -> None:
         """The first so many are dealt with."""
@@ -87,7 +102,8 @@ class Batch:
             rows -= taken
             if first.left:
                 return
-            self._settled.append(self._entries.popleft().id)
+            entry = self._entries.popleft()
+            self._settled.append(Settled(entry.id, entry.tally))
 
 
 class Pace:

@@ -1,7 +1,8 @@
 """From a venue's rows to good ticks, by column: which stamps, assets and prices are accepted, and why others are not.
 
 A column is checked as a whole (types, minimum, maximum); only where that leaves a doubt are its elements looked at
-one by one. What is refused is counted by asset and reason; the good elements of a mixed batch are kept.
+one by one. What is refused is counted by asset and reason, and apart from that how many arrived at all; the good
+elements of a mixed batch are kept.
 """
 
 from collections import Counter
@@ -12,7 +13,7 @@ from typing import Any
 from tickwire.market.ordinals import Ordinals, ordinals_of_history
 from tickwire.market.values import DAY_US, EARLIEST_US, good_asset, price_text, price_texts, stamp_us, stamps_us
 from tickwire.market.wire import CandleRows, HistoryRows, LiveRows
-from tickwire.messages.ticks import BrokerCandles, Count
+from tickwire.messages.ticks import BAD_CANDLE, DUPLICATE, RECEIVED, BrokerCandles, Count
 
 UNKNOWN_ASSET = "?"
 """The asset under which a tick is counted whose asset is no asset."""
@@ -60,14 +61,19 @@ class Intake:
         self._counts: Counter[tuple[str, str]] = Counter()
 
     def take_counts(self) -> list[Count]:
-        """What was refused or repeated since the last call."""
-        counts = [Count(asset=a, reason=r, count=n) for (a, r), n in self._counts.items()]
+        """What arrived (`received`), was refused or repeated since the last call."""
+        counts = [Count(asset=a, reason=r, count=n) for (a, r), n in self._counts.items() if n]
         self._counts.clear()
         return counts
 
-    def count(self, asset: str, reason: str, count: int = 1) -> None:
-        """Add to the counts: `not_owner`, `malformed` and the like are found outside."""
+    def count(self, asset: str, reason: str, count: int) -> None:
+        """Add to the counts what became of ticks that were taken here: `not_owner` is found outside."""
         self._counts[asset, reason] += count
+
+    def malformed(self, count: int) -> None:
+        """So many elements arrived of which not even the asset can be read."""
+        self._counts[UNKNOWN_ASSET, RECEIVED] += count
+        self._counts[UNKNOWN_ASSET, "malformed"] += count
 
     def live(self, rows: LiveRows, clock_us: int) -> list[GoodTicks]:
         """Check live ticks. `clock_us`: the source's clock now; stamps over a day ahead of it are refused."""
@@ -76,6 +82,7 @@ class Intake:
             return self._parted(rows.assets, *whole)
         good = []
         for asset, column in self._by_asset(rows):
+            self._counts[asset, RECEIVED] += len(column.stamps)
             checked = self._columns(asset, column, clock_us)
             if checked is not None:
                 good.append(checked)
@@ -85,6 +92,7 @@ class Intake:
         """Check a history message: ordinals count from 0 in it; where stamps are unique repeats are duplicates."""
         if self._refused(rows.asset, len(rows.stamps)) or not rows.stamps:
             return None
+        self._counts[rows.asset, RECEIVED] += len(rows.stamps)
         values = self._values(rows.asset, rows.stamps, rows.prices, None, clock_us)
         if values is None:
             return None
@@ -100,11 +108,11 @@ class Intake:
             at = stamp_us(stamp, self._unit)
             texts = [price_text(price) for price in prices]
             if at is None or None in texts or not EARLIEST_US < at[0] <= clock_us + DAY_US:
-                self._counts[rows.asset, "bad_candle"] += 1
+                self._counts[rows.asset, BAD_CANDLE] += 1
                 continue
             opened, high, low, closed = (float(text) for text in texts if text is not None)
             if not low <= min(opened, closed) <= max(opened, closed) <= high:
-                self._counts[rows.asset, "bad_candle"] += 1
+                self._counts[rows.asset, BAD_CANDLE] += 1
                 continue
             good.append(((at[0] - offset_us) // 1_000_000, opened, high, low, closed))
         return BrokerCandles(asset=rows.asset, period_s=rows.period_s, rows=good) if good else None
@@ -131,6 +139,7 @@ class Intake:
         return [ticks for ticks in parted if ticks is not None]
 
     def _live(self, asset: str, us: list[int], stamps: list[str], prices: list[str]) -> GoodTicks | None:
+        self._counts[asset, RECEIVED] += len(us)
         return self._numbered(asset, us, stamps, prices, None, self._ordinals.assign(asset, us, prices))
 
     def _by_asset(self, rows: LiveRows) -> list[tuple[str, _Column]]:
@@ -157,14 +166,18 @@ class Intake:
 
     def _refused(self, asset: object, count: int) -> bool:
         if type(asset) is not str:
-            self._counts[UNKNOWN_ASSET, "bad_asset"] += count
+            self._refuse(UNKNOWN_ASSET, "bad_asset", count)
             return True
         verdict = self._verdicts.get(asset, "unknown")
         if verdict == "unknown":
             verdict = self._judge(asset)
         if verdict is not None:
-            self._counts[asset if verdict == "not_selected" else UNKNOWN_ASSET, verdict] += count
+            self._refuse(asset if verdict == "not_selected" else UNKNOWN_ASSET, verdict, count)
         return verdict is not None
+
+    def _refuse(self, asset: str, reason: str, count: int) -> None:
+        self._counts[asset, RECEIVED] += count
+        self._counts[asset, reason] += count
 
     def _judge(self, asset: str) -> str | None:
         if not good_asset(asset):
@@ -197,7 +210,7 @@ class Intake:
     ) -> GoodTicks | None:
         if self._unique and any(ordinals):
             keep = [i for i, ordinal in enumerate(ordinals) if not ordinal]
-            self._counts[asset, "duplicate"] += len(us) - len(keep)
+            self._counts[asset, DUPLICATE] += len(us) - len(keep)
             if not keep:
                 return None
             us = [us[i] for i in keep]

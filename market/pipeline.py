@@ -4,6 +4,7 @@ What a step takes in is collected and handed out by `messages`; the shared `Feed
 the messages were put into the mailboxes: a step that crashes and comes again gives the same ordinals and numbers.
 """
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
@@ -13,7 +14,15 @@ from tickwire.market.offset import OffsetChange, OffsetEstimator
 from tickwire.market.ordinals import Ordinals
 from tickwire.market.values import DAY_US, EARLIEST_US, stamp_us
 from tickwire.market.wire import CandleRows, HistoryRows, LiveRows
-from tickwire.messages.ticks import BackfillReceived, BrokerCandles, HistoryColumns, TickColumns, TicksReceived
+from tickwire.messages.ticks import (
+    RECEIVED,
+    BackfillReceived,
+    BrokerCandles,
+    Count,
+    HistoryColumns,
+    TickColumns,
+    TicksReceived,
+)
 
 EARLY_HISTORY_MAX = 64
 """History messages held until a live tick has shown the clock offset; with more, history itself must show it."""
@@ -47,6 +56,7 @@ class _Batch:
     live: list[TickColumns] = field(default_factory=list)
     history: list[HistoryColumns] = field(default_factory=list)
     candles: list[BrokerCandles] = field(default_factory=list)
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 class FeedPipeline:
@@ -68,6 +78,9 @@ class FeedPipeline:
         self._batches: list[_Batch] = []
         self._early: list[tuple[HistoryRows | CandleRows, int, int]] = []
         self._numbered = memory.number
+        self._uncounted: Counter[tuple[str, str]] = Counter()
+        """Counts that no message has carried yet."""
+        self._measured: Counter[tuple[str, str]] = Counter()
         self.newest_us: dict[str, int] = {}
         self.lateness_us = 0
         self.offset_changes: list[OffsetChange] = []
@@ -103,6 +116,8 @@ class FeedPipeline:
             self._batch(recv_us).live.append(columns)
         elif self.numbering.refused(ticks.asset):
             self.intake.count(ticks.asset, "not_owner", len(ticks.raw_us))
+        else:
+            self.intake.count(ticks.asset, RECEIVED, -len(ticks.raw_us))  # held: they count when they go out
 
     def past(self, rows: HistoryRows | CandleRows, arrival_us: int, recv_us: int) -> None:
         """Take history or candles of the broker; held while the clock offset is not known yet."""
@@ -147,11 +162,14 @@ class FeedPipeline:
     def grant(self, asset: str, epoch: str, next_seq: int) -> None:
         """The asset may go out: number what was held for it."""
         for recv_us, columns in self.numbering.grant(asset, epoch, next_seq):
-            self._batch(recv_us).live.append(columns)
+            batch = self._batch(recv_us)
+            batch.live.append(columns)
+            batch.counts[asset, RECEIVED] += len(columns.encoded)
 
     def refuse(self, asset: str, owner: str) -> None:
         dropped = self.numbering.refuse(asset, owner)
         if dropped:
+            self.intake.count(asset, RECEIVED, dropped)
             self.intake.count(asset, "not_owner", dropped)
 
     def _batch(self, recv_us: int) -> _Batch:
@@ -159,11 +177,32 @@ class FeedPipeline:
             self._batches.append(_Batch(recv_us))
         return self._batches[-1]
 
-    def messages(self) -> list[TicksReceived | BackfillReceived]:
-        """What was taken since the last `settle`, numbered, in order. Empty if nothing came of it."""
+    def take_counts(self) -> list[Count]:
+        """What was refused or repeated since the last call, for a person to see."""
+        self._take_counts()
+        counts = _counts(self._measured)
+        self._measured.clear()
+        return counts
+
+    def _take_counts(self) -> None:
+        for count in self.intake.take_counts():
+            self._uncounted[count.asset, count.reason] += count.count
+            if count.reason != RECEIVED:
+                self._measured[count.asset, count.reason] += count.count
+
+    def messages(self, *, counts_at_us: int | None = None) -> list[TicksReceived | BackfillReceived]:
+        """What was taken since the last `settle`, numbered, in order. Empty if nothing came of it.
+
+        Counts ride on ticks; `counts_at_us`, the time of receipt, says that they shall go now even without.
+        """
         messages: list[TicksReceived | BackfillReceived] = []
+        self._take_counts()
+        if self._uncounted and (self._batches or counts_at_us is not None):
+            batch = self._batches[-1] if self._batches else self._batch(counts_at_us or 0)
+            batch.counts.update(self._uncounted)
+            self._uncounted = Counter()
         for batch in self._batches:
-            if batch.live:
+            if batch.live or not (batch.history or batch.candles):
                 messages.append(self._live_message(batch))
             if batch.history or batch.candles:
                 messages.append(self._history_message(batch))
@@ -179,6 +218,7 @@ class FeedPipeline:
             recv_us=batch.recv_us,
             ticks=sum(len(columns.encoded) for columns in batch.live),
             columns=batch.live,
+            counts=_counts(batch.counts),
         )
 
     def _history_message(self, batch: _Batch) -> BackfillReceived:
@@ -192,6 +232,7 @@ class FeedPipeline:
             ticks=sum(len(columns.ts_us) for columns in batch.history),
             columns=batch.history,
             candles=batch.candles,
+            counts=_counts(batch.counts) if not batch.live else (),
         )
 
     def settle(self) -> None:
@@ -199,6 +240,10 @@ class FeedPipeline:
         self._batches = []
         self._memory.number = self._numbered
         self._memory.ordinals.commit()
+
+
+def _counts(counter: Counter[tuple[str, str]]) -> list[Count]:
+    return [Count(asset=asset, reason=reason, count=count) for (asset, reason), count in counter.items() if count]
 
 
 def _history(ticks: GoodTicks, offset_us: int) -> HistoryColumns:

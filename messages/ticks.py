@@ -54,9 +54,18 @@ class BrokerCandles:
     rows: Sequence[tuple[int, float, float, float, float]]
 
 
+RECEIVED = "received"
+DUPLICATE = "duplicate"
+BAD_CANDLE = "bad_candle"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count:
-    """How many ticks of an asset met one fate (`duplicate`, `bad_price`, …) since the sender's last message."""
+    """How many ticks of an asset met one fate since the sender's last message.
+
+    `received`: arrived, and what became of them is told with this message; `duplicate`; else the reason for which they
+    were rejected (`bad_price`, …). `bad_candle` alone counts candles of the broker's, not ticks.
+    """
 
     asset: str
     reason: str
@@ -67,7 +76,8 @@ class Count:
 class TicksReceived:
     """TickIngestor → BufferKeeper, Publisher, CacheManager, Gateway: one read of the feed. Not safe to lose.
 
-    `number` counts the messages of `sender`, from 1, over its restarts within one run of the process.
+    `number` counts the messages of `sender`, from 1, over its restarts within one run of the process. One that only
+    holds `counts`, without a tick, goes to BufferKeeper alone.
     """
 
     sender: str

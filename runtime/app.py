@@ -41,6 +41,7 @@ from tickwire.runtime.redisio.outbox import RedisOutbox
 from tickwire.runtime.redisio.refill import RedisRefill
 from tickwire.runtime.redisio.registry import RedisRegistry
 from tickwire.runtime.stores.open import open_store
+from tickwire.runtime.stores.ledger import LEDGER_FILE, SqliteLedger
 from tickwire.runtime.stores.quarantine import SqliteQuarantine
 from tickwire.runtime.stores.spool import SqliteSpool
 
@@ -167,6 +168,7 @@ class Actors:
                 outbox=lambda: RedisOutbox(self._link(context), settings.keys, given.producer),
                 store=self._make_store,
                 quarantine=lambda: SqliteQuarantine(settings.data_dir / "quarantine.db"),
+                ledger=lambda: SqliteLedger(settings.data_dir / LEDGER_FILE),
                 clock=given.clock,
                 random=Random(),
                 settings=BatchWriterSettings(

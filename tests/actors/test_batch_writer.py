@@ -15,11 +15,13 @@ from support.ticks import columns, received
 from tickwire.actors.batch_writer import BatchWriter, BatchWriterSettings
 from tickwire.actors.one_timer import GoOn
 from tickwire.actors.ports import OutboxEntry, StoreMisconfigured, StoreUnavailable
+from tickwire.market.ledger import EntryPostings, accounts
 from tickwire.market.packing import pack, unpack_rows
 from tickwire.market.rows import Row
 from tickwire.messages.lifecycle import Flushed, FlushRequested, LinkChanged, LinkState, OutboxLost
 from tickwire.messages.telemetry import BatchStored, RowsQuarantined
 from tickwire.messages.ticks import TicksAccepted
+from tickwire.runtime.stores.ledger import SqliteLedger
 from tickwire.runtime.stores.quarantine import SqliteQuarantine
 
 DOWN = StoreUnavailable("connection refused")
@@ -40,6 +42,17 @@ class FullDisk(SqliteQuarantine):
         if self.full:
             raise StoreUnavailable("quarantine: disk full")
         super().put_raw(entry_id, payload, reason)
+
+
+class FullLedger(SqliteLedger):
+    """Takes nothing while `full`."""
+
+    full = False
+
+    def post(self, entries: Sequence[EntryPostings]) -> None:
+        if self.full:
+            raise StoreUnavailable("ledger: disk full")
+        super().post(entries)
 
 
 class Writer:
@@ -63,6 +76,7 @@ class Writer:
             outbox=lambda: self.redis.outbox("p1", self.on_link),
             store=self.table.store,
             quarantine=self.make_quarantine,
+            ledger=self.make_ledger,
             clock=self.stage.clock,
             random=Random(1),
             settings=self.settings,
@@ -73,6 +87,10 @@ class Writer:
     def make_quarantine(self) -> FullDisk:
         self.quarantine = FullDisk(self.path)
         return self.quarantine
+
+    def make_ledger(self) -> FullLedger:
+        self.ledger = FullLedger(self.path.with_name("ledger.db"))
+        return self.ledger
 
     def on_link(self, state: LinkState, detail: str) -> None:
         self.stage.context.me.tell(LinkChanged(owner="batch_writer", link="redis", state=state, detail=detail))

@@ -38,6 +38,7 @@ from tickwire.runtime.redisio.buffer import RedisBuffer
 from tickwire.runtime.redisio.bus import RedisBus
 from tickwire.runtime.redisio.outbox import RedisOutbox
 from tickwire.runtime.redisio.registry import RedisRegistry
+from tickwire.runtime.stores.ledger import SqliteLedger
 from tickwire.runtime.stores.quarantine import SqliteQuarantine
 from tickwire.runtime.stores.spool import SqliteSpool
 
@@ -192,6 +193,7 @@ class Process:
                     batch_rows=sizes.batch_rows,
                 ),
                 quarantine=lambda: SqliteQuarantine(Path("quarantine.db")),
+                ledger=lambda: SqliteLedger(Path("ledger.db")),
                 clock=given.clock,
                 random=given.chance.random,
                 settings=BatchWriterSettings(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import orjson
 
 from tickwire.market.codec import encode_ticks
-from tickwire.messages.ticks import BackfillReceived, HistoryColumns, TickColumns, TicksReceived
+from tickwire.messages.ticks import RECEIVED, BackfillReceived, Count, HistoryColumns, TickColumns, TicksReceived
 
 START_US = 1_756_866_774_000_000
 EPOCH = "01K47AAAAAAAAAAAAAAAAAAAAA"
@@ -39,6 +39,7 @@ def received(number: int, *cols: TickColumns, feed: str = "f1", sender: str = "r
         recv_us=START_US,
         ticks=sum(len(column.encoded) for column in cols),
         columns=cols,
+        counts=[Count(asset=column.asset, reason=RECEIVED, count=len(column.encoded)) for column in cols],
     )
 
 
@@ -48,7 +49,14 @@ def backfill(number: int, asset: str, first: int, count: int, *, sender: str = "
         asset=asset, offset_us=0, ts_us=live.ts_us, stamps=live.stamps, prices=live.prices, ordinals=live.ordinals
     )
     return BackfillReceived(
-        sender=sender, number=number, feed="f1", source="pocketoption", recv_us=START_US, ticks=count, columns=[past]
+        sender=sender,
+        number=number,
+        feed="f1",
+        source="pocketoption",
+        recv_us=START_US,
+        ticks=count,
+        columns=[past],
+        counts=[Count(asset=asset, reason=RECEIVED, count=count)],
     )
 
 

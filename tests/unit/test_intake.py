@@ -13,6 +13,7 @@ from tickwire.market.intake import GoodTicks, Intake
 from tickwire.market.ordinals import Ordinals
 from tickwire.market.values import good_asset, price_text, price_texts, stamp_us, stamps_us
 from tickwire.market.wire import CandleRows, HistoryRows, LiveRows
+from tickwire.messages.ticks import RECEIVED
 
 NOW_S = 1_756_866_774.0
 NOW_US = 1_756_866_774_000_000
@@ -28,7 +29,7 @@ def take(rows: list[tuple[Any, Any, Any]], box: Intake) -> list[GoodTicks]:
 
 
 def reasons(box: Intake) -> dict[tuple[str, str], int]:
-    return {(count.asset, count.reason): count.count for count in box.take_counts()}
+    return {(count.asset, count.reason): count.count for count in box.take_counts() if count.reason != RECEIVED}
 
 
 BAD_PRICES: list[Any] = [

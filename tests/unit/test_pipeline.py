@@ -64,7 +64,7 @@ def test_bad_rows_of_history_that_waited_are_counted_once() -> None:
     one = pipeline()
     one.past(HistoryRows("A", [NOW_S, NOW_S], [1.4, -1]), NOW_US, NOW_US)
     one.take_early()
-    assert one.intake.take_counts() == [Count(asset="A", reason="bad_price", count=1)]
+    assert one.take_counts() == [Count(asset="A", reason="bad_price", count=1)]
 
 
 def test_history_of_more_assets_than_are_held_is_not_taken_at_the_wrong_time() -> None:
@@ -90,7 +90,7 @@ def test_a_tick_live_and_in_history_is_taken_both_times() -> None:
     one.grant("A", "E", 1)
     one.past(HistoryRows("A", [NOW_S], [1.5]), NOW_US, NOW_US)
     assert [type(message) for message in one.messages()] == [TicksReceived, BackfillReceived]
-    assert one.intake.take_counts() == []
+    assert one.take_counts() == []
 
 
 def test_messages_are_numbered_on_over_steps_and_incarnations() -> None:
@@ -130,7 +130,7 @@ def test_ticks_and_history_of_an_asset_that_another_feed_has_are_counted() -> No
     live(one, ("A", NOW_S + 2, 1.7))
     one.past(HistoryRows("A", [NOW_S - 1, NOW_S - 2], [1.1, 1.2]), NOW_US, NOW_US)
     assert one.messages() == []
-    assert one.intake.take_counts() == [Count(asset="A", reason="not_owner", count=5)]
+    assert one.take_counts() == [Count(asset="A", reason="not_owner", count=5)]
 
 
 def test_lateness_is_how_far_a_stamp_is_behind_its_assets_newest() -> None:

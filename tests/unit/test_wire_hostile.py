@@ -11,6 +11,7 @@ from tickwire.market.values import good_asset, price_text
 from tickwire.market.wire import SAMPLE_BYTES, CandleRows, Decoder, Event, Frame, HistoryRows, LiveRows, Malformed
 from tickwire.market.wire.pocketoption_events import READERS
 from tickwire.market.wire.registry import VENUES, DecoderOptions
+from tickwire.messages.ticks import RECEIVED
 
 NOW_S = 1_756_866_774
 NOW_US = NOW_S * 1_000_000
@@ -106,7 +107,7 @@ def judged(events: list[Event]) -> tuple[list[str], int]:
             box.candles(event, 0, NOW_US)
     malformed = [event for event in events if isinstance(event, Malformed)]
     assert all(len(event.sample) <= SAMPLE_BYTES and event.count > 0 for event in malformed)
-    return accepted, sum(count.count for count in box.take_counts()) + sum(event.count for event in malformed)
+    return accepted, sum(count.count for count in box.take_counts() if count.reason != RECEIVED) + sum(event.count for event in malformed)
 
 
 def decoder(venue: str) -> Decoder:

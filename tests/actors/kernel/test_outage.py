@@ -18,6 +18,7 @@ from tickwire.market.keys import Keys
 from tickwire.market.ownership import Ownership
 from tickwire.messages.lifecycle import DrainRequested, FeedHeld, LinkChanged, LinkState
 from tickwire.messages.ticks import AssetGranted, AssetRequested
+from tickwire.runtime.stores.ledger import SqliteLedger
 from tickwire.runtime.stores.quarantine import SqliteQuarantine
 from tickwire.runtime.stores.spool import SqliteSpool
 
@@ -97,6 +98,7 @@ class House:
             outbox=lambda: self.redis.outbox("p1", listener=self._listener(context)),
             store=self.table.store,
             quarantine=lambda: SqliteQuarantine(self.folder / "quarantine.db"),
+            ledger=lambda: SqliteLedger(self.folder / "ledger.db"),
             clock=self.clock,
             random=Random(2),
             settings=BatchWriterSettings(),
