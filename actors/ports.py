@@ -302,6 +302,19 @@ class CacheRedis(Protocol):
     def get(self, asset: str, timeframe: str) -> bytes | None: ...
 
 
+class HistoryReader(Protocol):
+    """Reads candles out of the store on a thread of its own, which runs from when it is made.
+
+    It tells its actor one HistoryLoaded a question, and ReaderEnded if the thread ends by itself.
+    """
+
+    def read(self, asset: str, timeframe: str, limit: int) -> None:
+        """Ask for the last `limit` candles of at most 24 h; never blocks."""
+
+    def close(self) -> None:
+        """End without waiting for a call under way; what it would still tell is not told. Idempotent."""
+
+
 class RegistryRedis(Protocol):
     """TickIngestor's Redis: the hash `tickwire:assets`."""
 

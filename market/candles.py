@@ -16,7 +16,7 @@ from tickwire.market.bars import Bar, bar_of, roll, union
 from tickwire.market.coverage import Coverage
 from tickwire.market.tick_bucket import Bucket
 from tickwire.market.timeframes import SECONDS, TIMEFRAMES
-from tickwire.messages.candles import Candle
+from tickwire.messages.candles import Candle, Quality
 from tickwire.messages.ticks import BrokerCandles, HistoryColumns, TickColumns
 
 LENGTHS = tuple(SECONDS.values())
@@ -285,11 +285,8 @@ class AssetCandles:
             return None
         until = (start + BASE) * US if start < self._at else max(bucket.last_us, start * US + 1)
         state = self._coverage.state(start * US, until)
-        whole = "backfilled" if bucket.backfilled else "live"
-        return Bar(
-            start, bucket.open, bucket.high, bucket.low, bucket.close, bucket.ticks,
-            whole if state == "whole" else state,
-        )  # fmt: skip
+        quality: Quality = state if state != "whole" else "backfilled" if bucket.backfilled else "live"
+        return Bar(start, bucket.open, bucket.high, bucket.low, bucket.close, bucket.ticks, quality)
 
     def _trim(self) -> None:
         for level, bars in enumerate(self._bars):
