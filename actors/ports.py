@@ -140,8 +140,12 @@ class Spool(Protocol):
     def boot_ms(self) -> int:
         """First half of outbox entry ids: max(clock, last boot + 1), kept on disk."""
 
+    @property
+    def last_boot_ms(self) -> int:
+        """The boot id in force before this spool was opened; 0 where there was none."""
+
     def new_boot(self) -> int:
-        """Take a new boot id (the stream was lost)."""
+        """Take a new boot id (the stream was lost). Raises SpoolFailed."""
 
     def taken(self) -> Mapping[str, int]:
         """The last message number committed of each sender."""
@@ -153,7 +157,7 @@ class Spool(Protocol):
         """Rows above `after_row`, ascending, at most `limit`."""
 
     def forget(self, through_row: int) -> None:
-        """Delete rows up to and with `through_row`: the store has them."""
+        """Delete rows up to and with `through_row`: the store has them. Raises SpoolFailed; they are kept then."""
 
     @property
     def first_row(self) -> int:
@@ -236,7 +240,7 @@ class BufferRedis(Protocol):
 
     def epoch(self, asset: str) -> EpochRecord: ...
 
-    def mark(self, asset: str, epoch: str, seq: int, *, clean: bool) -> None:
+    def mark(self, asset: str, epoch: str, seq: int, *, clean: bool, boot_ms: int) -> None:
         """Set the epoch hash."""
 
     def forward(self, pushes: Sequence[ListPush], entries: Sequence[OutboxEntry], after: str | None = None) -> None:
