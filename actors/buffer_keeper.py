@@ -233,10 +233,11 @@ class BufferKeeper:
             return epoch, seq
         try:
             record = self._redis.epoch(request.asset)
-            if continues(record) and record.epoch is not None:
+            first = request.asset not in self._granted
+            if first and continues(record, self._spool.last_boot_ms) and record.epoch is not None:
                 epoch, seq = record.epoch, record.seq
             self._forwarder.adopt(request.asset)
-            self._redis.mark(request.asset, epoch, seq, clean=False)
+            self._redis.mark(request.asset, epoch, seq, clean=False, boot_ms=self._spool.boot_ms)
         except PortError as error:
             _log.warning("epoch_in_doubt", asset=request.asset, error=str(error))
             return new_epoch(self._clock.now_us()), 0
@@ -331,7 +332,7 @@ class BufferKeeper:
         for asset in sorted(self._assets):
             position = self._forwarder.position(asset)
             if position is not None:
-                self._redis.mark(asset, *position, clean=True)
+                self._redis.mark(asset, *position, clean=True, boot_ms=self._spool.boot_ms)
 
     def close(self) -> None:
         redis = getattr(self, "_redis", None)

@@ -184,7 +184,10 @@ class Forwarder:
         self.trouble = trouble
 
     def start_over(self, reason: str) -> None:
-        """The stream has lost what was confirmed: forward everything that is not stored again, under a new boot id."""
+        """The stream has lost what was confirmed: forward everything that is not stored again, under a new boot id.
+
+        Raises SpoolFailed, having changed nothing.
+        """
         boot = self._spool.new_boot()
         self._forwarded_row = self._spool.first_row - 1
         self._confirmed = None
@@ -207,8 +210,8 @@ class Forwarder:
     def repair(self, reason: str) -> None:
         """Stream or group is gone, says who reads it. Raises PortErrors."""
         self._redis.make_outbox()
-        self.lost = ""
         self.start_over(reason)
+        self.lost = ""
         self._in_stream = self._redis.outbox_length()
 
     def take_acknowledged(self) -> None:

@@ -153,8 +153,12 @@ class Spool(Protocol):
     def boot_ms(self) -> int:
         """First half of outbox entry ids: max(clock, last boot + 1), kept on disk."""
 
+    @property
+    def last_boot_ms(self) -> int:
+        """The boot id in force before this spool was opened; 0 where there was none."""
+
     def new_boot(self) -> int:
-        """Take a new boot id (the stream was lost)."""
+        """Take a new boot id (the stream was lost). Raises SpoolFailed."""
 
     def taken(self) -> Mapping[str, int]:
         """The last message number committed of each sender."""
@@ -166,7 +170,7 @@ class Spool(Protocol):
         """Rows above `after_row`, ascending, at most `limit`."""
 
     def forget(self, through_row: int) -> None:
-        """Delete rows up to and with `through_row`: the store has them."""
+        """Delete rows up to and with `through_row`: the store has them. Raises SpoolFailed; they are kept then."""
 
     @property
     def first_row(self) -> int:
@@ -249,7 +253,7 @@ class BufferRedis(Protocol):
 
     def epoch(self, asset: str) -> EpochRecord: ...
 
-    def mark(self, asset: str, epoch: str, seq: int, *, clean: bool) -> None:
+    def mark(self, asset: str, epoch: str, seq: int, *, clean: bool, boot_ms: int) -> None:
         """Set the epoch hash."""
 
     def forward(self, pushes: Sequence[ListPush], entries: Sequence[OutboxEntry], after: str | None = None) -> None:
@@ -313,6 +317,19 @@ class CacheRedis(Protocol):
         """Set (asset, timeframe, JSON array) each with the cache's time to live."""
 
     def get(self, asset: str, timeframe: str) -> bytes | None: ...
+
+
+class HistoryReader(Protocol):
+    """Reads candles out of the store on a thread of its own, which runs from when it is made.
+
+    It tells its actor one HistoryLoaded a question, and ReaderEnded if the thread ends by itself.
+    """
+
+    def read(self, asset: str, timeframe: str, limit: int) -> None:
+        """Ask for the last `limit` candles of at most 24 h; never blocks."""
+
+    def close(self) -> None:
+        """End without waiting for a call under way; what it would still tell is not told. Idempotent."""
 
 
 class RegistryRedis(Protocol):

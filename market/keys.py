@@ -9,7 +9,7 @@
 | `system_status` | channel | `{service,status,timestamp,details}` | MetricsCollector | – |
 | `tickwire:outbox:PRODUCER` | stream | packed columns | BufferKeeper | until stored |
 | `tickwire:acked:PRODUCER` | string | highest entry id stored | BatchWriter | for ever |
-| `tickwire:epoch:ASSET` | hash | epoch, seq, clean | BufferKeeper | for ever |
+| `tickwire:epoch:ASSET` | hash | epoch, seq, clean, boot | BufferKeeper | for ever |
 | `tickwire:assets` | hash | asset → JSON {feed, source, …} | TickIngestor | for ever |
 | `tickwire:heartbeat` | channel | wall clock µs, every 2 s | Publisher | – |
 | `tickwire:candles` | channel | closed candles as JSON | Publisher | – |

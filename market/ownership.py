@@ -10,6 +10,8 @@ class EpochRecord:
     epoch: str | None
     seq: int
     clean: bool
+    boot_ms: int
+    """Of the spool, when the mark was written."""
     head_epoch: str | None
     head_seq: int
 
@@ -32,8 +34,12 @@ class Ownership:
         return freed
 
 
-def continues(record: EpochRecord) -> bool:
-    """Whether an epoch may go on over a start: the last stop was clean and the buffer's head is its last tick."""
-    if not record.clean or record.epoch is None:
+def continues(record: EpochRecord, last_boot_ms: int) -> bool:
+    """Whether an epoch may go on over a start: the last stop was clean and the buffer's head is its last tick.
+
+    That stop must be of the last boot: a server may remember an older one, and ticks of other epochs since then may
+    never have reached it.
+    """
+    if not record.clean or record.epoch is None or record.boot_ms != last_boot_ms:
         return False
     return (record.head_epoch, record.head_seq) == (record.epoch, record.seq)

@@ -15,6 +15,7 @@ from tickwire.market.codec import bulk_to_json, json_to_bulk
 from tickwire.messages.ticks import TickColumns
 
 KEPT = 1000
+PAST = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,20 @@ def read_buffer(items: Iterable[bytes]) -> list[Buffered]:
 class TickBook:
     """One asset's. `take` what arrives; where a chunk does not follow the last one it is held, and `hole` says so."""
 
-    __slots__ = ("_chunks", "_first", "_held", "epoch", "last", "older", "price", "seeded", "source", "total", "ts_us")
+    __slots__ = (
+        "_chunks",
+        "_first",
+        "_held",
+        "_past",
+        "epoch",
+        "last",
+        "older",
+        "price",
+        "seeded",
+        "source",
+        "total",
+        "ts_us",
+    )
 
     def __init__(self) -> None:
         self.epoch: str | None = None
@@ -74,6 +88,8 @@ class TickBook:
         self._first = 1
         self._chunks: deque[tuple[int, Sequence[bytes]]] = deque()
         self._held: list[TickColumns] = []
+        self._past: deque[str] = deque(maxlen=PAST)
+        """Epochs that are over, by what was seen: their names tell the clock's time, and clocks step back."""
 
     def __len__(self) -> int:
         """How many ticks are kept."""
@@ -101,8 +117,8 @@ class TickBook:
 
     def take(self, column: TickColumns) -> list[TickColumns]:
         """What of the column (and of those held before) is new and next, in order."""
-        if self.epoch is not None and column.epoch < self.epoch:
-            return []  # of an epoch that is over: epochs sort by their age
+        if column.epoch in self._past:
+            return []  # delivered again
         if self._held or not self._follows(column):
             return self._hold(column)
         fresh = self._cut(column)
@@ -149,6 +165,8 @@ class TickBook:
         return column
 
     def _begin(self, epoch: str, first: int) -> None:
+        if self.epoch is not None and epoch != self.epoch:
+            self._past.append(self.epoch)
         self.epoch, self._first = epoch, first
         self._chunks.clear()
 
@@ -159,8 +177,15 @@ class TickBook:
         if column.epoch == self.epoch and column.first_seq + len(column.encoded) - 1 <= self.last:
             return []
         self._held.append(column)
-        self._held.sort(key=lambda each: (each.epoch, each.first_seq))
+        self._sort_held()
         return [each for each in self._release(give_up=False) if isinstance(each, TickColumns)]
+
+    def _sort_held(self) -> None:
+        """By seq within an epoch; epochs in the order in which they came."""
+        order = {epoch: place for place, epoch in enumerate(dict.fromkeys(each.epoch for each in self._held))}
+        if self.epoch in order:
+            order[self.epoch] = -1
+        self._held.sort(key=lambda each: (order[each.epoch], each.first_seq))
 
     def fill(self, asset: str, buffered: Sequence[Buffered]) -> list[TickColumns | Gap]:
         """Close the hole from the buffer as far as it goes; what it has not is a Gap. Nothing is held afterwards."""
@@ -171,7 +196,7 @@ class TickBook:
         for tick in buffered:
             if tick.epoch == epoch and first <= tick.seq <= last:
                 self._held.append(_column(asset, tick))
-        self._held.sort(key=lambda each: (each.epoch, each.first_seq))
+        self._sort_held()
         return self._release(give_up=True)
 
     def _release(self, *, give_up: bool) -> list[TickColumns | Gap]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from tickwire.actors.batch_writer import BatchWriter, BatchWriterSettings
 from tickwire.actors.buffer_keeper import BufferKeeper, BufferKeeperSettings, Intake
+from tickwire.actors.cache_manager import CacheManager, Candles
 from tickwire.actors.gateway import Gateway
 from tickwire.actors.gateway_memory import GatewayMemory
 from tickwire.actors.kernel import ChildSpec, ChildState, Context, MailboxSpec
@@ -35,6 +36,7 @@ from tickwire.runtime.gateway.server import HttpServer
 from tickwire.runtime.gateway.services import Services
 from tickwire.runtime.redisio.buffer import RedisBuffer
 from tickwire.runtime.redisio.bus import RedisBus
+from tickwire.runtime.redisio.cache import RedisCache
 from tickwire.runtime.redisio.link import RedisLink
 from tickwire.runtime.redisio.monitor import RedisMonitor
 from tickwire.runtime.redisio.outbox import RedisOutbox
@@ -43,6 +45,7 @@ from tickwire.runtime.redisio.registry import RedisRegistry
 from tickwire.runtime.stores.open import open_store
 from tickwire.runtime.stores.ledger import LEDGER_FILE, SqliteLedger
 from tickwire.runtime.stores.quarantine import SqliteQuarantine
+from tickwire.runtime.stores.reader import StoreReader
 from tickwire.runtime.stores.spool import SqliteSpool
 
 HANG_AFTER_S = 30.0
@@ -254,9 +257,22 @@ class Actors:
 
         return _spec("gateway", make, MailboxSpec(high=GATEWAY_HIGH, low=GATEWAY_HIGH // 2, weigh=_ticks))
 
-    # TEMPORARY
     def _cache_manager(self) -> ChildSpec:
-        return _spec("cache_manager", _Sink, MailboxSpec())
+        candles: Candles = {}
+        settings, given = self._settings, self._given
+
+        def make(context: Context) -> CacheManager:
+            return CacheManager(
+                context,
+                cache=lambda: RedisCache(self._link(context), settings.keys, ttl_s=settings.cache.ttl_s),
+                reader=lambda number: StoreReader(self._make_store, context.me.tell, given.clock, number),
+                clock=given.clock,
+                candles=candles,
+                size=settings.cache.size,
+            )
+
+        mailbox = MailboxSpec(high=CACHE_HIGH, low=CACHE_HIGH // 2, weigh=_ticks)
+        return _spec("cache_manager", make, mailbox, collect_s=CACHE_COLLECT_S)
 
     def _make_store(self) -> Store:
         """One for each actor that asks: BatchWriter writes through its own, CacheManager reads through another."""
@@ -298,17 +314,3 @@ def _spec(
         collect_s=collect_s,
         longest_call_s=longest_call_s,
     )
-
-
-class _Sink:
-    def __init__(self, context: Context) -> None:
-        pass
-
-    def open(self) -> None:
-        pass
-
-    def step(self, batch: Sequence[object]) -> None:
-        pass
-
-    def close(self) -> None:
-        pass

@@ -94,7 +94,10 @@ class Behaviour(Protocol):
         """Make own connections. Being unable to reach the outside is no failure; a raise here is `start_failed`."""
 
     def step(self, batch: Sequence[object]) -> None:
-        """Handle everything drained from the mailbox, oldest first, control messages before data."""
+        """Handle everything drained from the mailbox, oldest first, control messages before data.
+
+        What was in flight at a raise comes again, one message at a time. Raise `ActorDone` to end normally.
+        """
 
     def close(self) -> None:
         """Release what `open` made; idempotent; runs on stop and on failure."""

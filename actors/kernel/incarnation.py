@@ -144,24 +144,27 @@ class Incarnation:
             reason = "fenced"
         elif not isinstance(error, Exception):
             reason = "base_exception"
-        _log.error("actor_died", child=self.id, incarnation=self.number, reason=reason, exc_info=error)
-        self.give_back("poison")
-        self._end(Exit(reason=reason, error=error))
+        try:
+            _log.error("actor_died", child=self.id, incarnation=self.number, reason=reason, exc_info=error)
+        finally:  # a host's log that fails must not keep the death from being told
+            self.give_back("poison")
+            self._end(Exit(reason=reason, error=error))
 
     def _end(self, exit: Exit) -> None:
         self.batch = ()
         self._ties.over = True
         self._busy_since = self._given.runtime.monotonic()
         self._untie()
-        if self._behaviour is not None:
-            try:
+        try:
+            if self._behaviour is not None:
                 self._behaviour.close()
-            except BaseException as error:
-                _log.error("close_failed", child=self.id, incarnation=self.number, exc_info=error)
-                exit = Exit(reason=exit.reason, error=exit.error or error)
-        self._busy_since = None
-        self.over = True
-        self._given.runtime.post(partial(self._notices.ended, self, exit))
+        except BaseException as error:
+            exit = Exit(reason=exit.reason, error=exit.error or error)
+            _log.error("close_failed", child=self.id, incarnation=self.number, exc_info=error)
+        finally:
+            self._busy_since = None
+            self.over = True
+            self._given.runtime.post(partial(self._notices.ended, self, exit))
 
     def _untie(self) -> None:
         for undo in self._ties.watches:

@@ -24,8 +24,8 @@ from tickwire.runtime.gateway.site import make_site
 _log = structlog.get_logger("tickwire.http")
 
 START_S = 5.0
-CLOSE_S = 1.8
-"""Under the actor's two seconds."""
+CLOSE_S = 1.6
+"""Under the two seconds that the actor has for all it closes."""
 GRACEFUL_S = 1
 """For requests under way and for clients to say goodbye."""
 

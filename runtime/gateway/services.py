@@ -13,8 +13,8 @@ from tickwire.messages.clients import StateAnswered, StateRequested
 
 ANSWER_S = 5.0
 """A question about the present; the gateway's actor answers it from memory."""
-HISTORY_S = 10.0
-"""A question about the past, which may have to be read from the store."""
+HISTORY_S = 8.0
+"""A question about the past, which may have to be read from the store; our own clients wait for 10 s."""
 
 T = TypeVar("T")
 Tell = Callable[[object], PutResult]

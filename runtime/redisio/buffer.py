@@ -41,18 +41,23 @@ class RedisBuffer:
         return self._link
 
     def epoch(self, asset: str) -> EpochRecord:
-        payload = pack("HMGET", self._keys.epoch(asset), "epoch", "seq", "clean")
+        payload = pack("HMGET", self._keys.epoch(asset), "epoch", "seq", "clean", "boot")
         replies = self._link.call(payload + pack("LINDEX", self._keys.ticks(asset), 0), 2)
         check(replies)
-        (epoch, seq, clean), head = replies
+        (epoch, seq, clean, boot), head = replies
         head_epoch, head_seq = _head_position(head)
         return EpochRecord(
-            epoch=text(epoch), seq=_number(seq), clean=clean == b"1", head_epoch=head_epoch, head_seq=head_seq
+            epoch=text(epoch),
+            seq=_number(seq),
+            clean=clean == b"1",
+            boot_ms=_number(boot),
+            head_epoch=head_epoch,
+            head_seq=head_seq,
         )
 
-    def mark(self, asset: str, epoch: str, seq: int, *, clean: bool) -> None:
-        payload = pack("HSET", self._keys.epoch(asset), "epoch", epoch, "seq", seq, "clean", int(clean))
-        check(self._link.call(payload, 1))
+    def mark(self, asset: str, epoch: str, seq: int, *, clean: bool, boot_ms: int) -> None:
+        fields = ("epoch", epoch, "seq", seq, "clean", int(clean), "boot", boot_ms)
+        check(self._link.call(pack("HSET", self._keys.epoch(asset), *fields), 1))
 
     def newest(self, asset: str) -> Sequence[bytes]:
         replies = self._link.call(pack("LRANGE", self._keys.ticks(asset), 0, self._buffer_size - 1), 1)

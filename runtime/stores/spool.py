@@ -5,7 +5,8 @@ A commit of one micro-batch takes some 10 µs.
 """
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -37,6 +38,7 @@ class SqliteSpool:
             self._db.execute("delete from taken where sender not like ? || '/%'", (run_id,))
             weight, first = self._db.execute("select coalesce(sum(length(entry)), 0), min(row) from spool").fetchone()
             newest = self._db.execute("select seq from sqlite_sequence where name = 'spool'").fetchone()
+            last = self._db.execute("select value from meta where name = 'boot_ms'").fetchone()
         except sqlite3.Error as error:
             raise SpoolFailed(
                 f"the spool {path} can't be opened ({error}); is the disk full or the file damaged?"
@@ -44,18 +46,30 @@ class SqliteSpool:
         self._bytes: int = weight
         self._last_row: int = newest[0] if newest else 0
         self._first_row: int = first if first is not None else self._last_row + 1
-        self._boot_ms = self.new_boot()
+        self._last_boot_ms = self._boot_ms = last[0] if last else 0
+        self.new_boot()
 
     @property
     def boot_ms(self) -> int:
         return self._boot_ms
 
+    @property
+    def last_boot_ms(self) -> int:
+        return self._last_boot_ms
+
     def new_boot(self) -> int:
-        last = self._db.execute("select value from meta where name = 'boot_ms'").fetchone()
-        boot: int = max(self._now_ms(), last[0] + 1 if last else 0)
-        self._db.execute("insert or replace into meta values ('boot_ms', ?)", (boot,))
+        boot = max(self._now_ms(), self._boot_ms + 1)
+        with self._failing():
+            self._db.execute("insert or replace into meta values ('boot_ms', ?)", (boot,))
         self._boot_ms = boot
         return boot
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise SpoolFailed(f"the spool {self._path} takes nothing ({error}); make room on its disk") from error
 
     def taken(self) -> Mapping[str, int]:
         return dict(self._db.execute("select sender, number from taken").fetchall())
@@ -89,7 +103,8 @@ class SqliteSpool:
         gone = self._db.execute(
             "select coalesce(sum(length(entry)), 0) from spool where row <= ?", (through_row,)
         ).fetchone()[0]
-        self._db.execute("delete from spool where row <= ?", (through_row,))
+        with self._failing():
+            self._db.execute("delete from spool where row <= ?", (through_row,))
         self._bytes -= gone
         self._first_row = min(through_row, self._last_row) + 1
 

@@ -281,6 +281,19 @@ def test_after_a_clean_stop_the_epoch_goes_on(make: Callable[..., Keeper]) -> No
     assert keeper.list_seqs() == [4, 3, 2, 1]
 
 
+def test_a_clean_stop_that_another_run_came_after_is_none(make: Callable[..., Keeper]) -> None:
+    keeper = make()
+    (grant,) = keeper.ask("A")
+    assert isinstance(grant, AssetGranted)
+    keeper.stage.step(received(1, columns("A", 1, 3, epoch=grant.epoch)))
+    keeper.drain()
+    keeper.restart()
+    keeper.restart()
+    (again,) = keeper.ask("A", incarnation="i2")
+    assert isinstance(again, AssetGranted)
+    assert again.epoch != grant.epoch
+
+
 def test_without_a_clean_stop_a_new_epoch_begins(make: Callable[..., Keeper]) -> None:
     keeper = make()
     (grant,) = keeper.ask("A")
@@ -304,7 +317,7 @@ def test_while_the_first_connect_is_under_way_the_grant_waits_for_it(make: Calla
     keeper = make()
     keeper.redis.hashes["tickwire:epoch:A"] = {"epoch": EPOCH.encode(), "seq": b"2", "clean": b"1"}
     keeper.stage.step(received(1, columns("A", 1, 2)))
-    keeper.redis.hashes["tickwire:epoch:A"]["clean"] = b"1"
+    keeper.redis.hashes["tickwire:epoch:A"] |= {"clean": b"1", "boot": b"%d" % keeper.spool.boot_ms}
     keeper.redis.initial = ("connecting", "")
     keeper.restart()
     asker = Asker()

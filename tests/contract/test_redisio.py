@@ -167,14 +167,15 @@ def test_a_rewrite_with_nothing_leaves_no_list(engine: Engine) -> None:
 def test_an_epochs_record_stands_beside_the_buffers_head(engine: Engine) -> None:
     buffer = engine.buffer()
     buffer.forward([push_of(1, 3)], [])
-    buffer.mark(ASSET, "e1", 3, clean=True)
-    assert buffer.epoch(ASSET) == EpochRecord(epoch="e1", seq=3, clean=True, head_epoch="e1", head_seq=3)
-    buffer.mark(ASSET, "e1", 3, clean=False)
+    buffer.mark(ASSET, "e1", 3, clean=True, boot_ms=77)
+    record = EpochRecord(epoch="e1", seq=3, clean=True, boot_ms=77, head_epoch="e1", head_seq=3)
+    assert buffer.epoch(ASSET) == record
+    buffer.mark(ASSET, "e1", 3, clean=False, boot_ms=77)
     assert not buffer.epoch(ASSET).clean
 
 
 def test_an_asset_never_seen_has_an_empty_record(engine: Engine) -> None:
-    nothing = EpochRecord(epoch=None, seq=0, clean=False, head_epoch=None, head_seq=0)
+    nothing = EpochRecord(epoch=None, seq=0, clean=False, boot_ms=0, head_epoch=None, head_seq=0)
     assert engine.buffer().epoch("XBT/USD") == nothing
 
 

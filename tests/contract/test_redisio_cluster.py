@@ -37,7 +37,7 @@ def test_every_adapter_works_with_tagged_keys(server: RedisServer) -> None:
     buffer, outbox = engine.buffer(), engine.outbox()
     buffer.make_outbox()
     buffer.forward(PUSHES, [OutboxEntry("1-1", b"payload")])
-    buffer.mark("EURUSD", "e", 1, clean=True)
+    buffer.mark("EURUSD", "e", 1, clean=True, boot_ms=7)
     assert buffer.epoch("EURUSD").clean
     outbox.acknowledge([entry.id for entry in outbox.read_new(10)])
     assert buffer.acked_id() == "1-1"

@@ -106,6 +106,23 @@ def test_a_csv_decodes_to_its_rows_without_pings_or_offset() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "source", "unit", "trades"),
+    [
+        ("COINBASE.ws.28.0.gz", "coinbase", "s", 107),
+        ("BITSTAMP.ws.1.0.gz", "bitstamp", "us", 10),
+        ("BINANCE.ws.1.0.gz", "binance", "ms", 2),
+        ("KRAKEN.ws.50.0.gz", "kraken", "s", 0),
+    ],
+)
+def test_an_exchanges_capture_decodes_to_its_trades(name: str, source: str, unit: str, trades: int) -> None:
+    with started(f"replay:{recording(f'exchanges/{name}')}?speed=max") as feed:
+        events = decode(feed)
+    assert len(live(events)) == trades
+    assert not [event for event in events if isinstance(event, Malformed | Send)]
+    assert (feed.profile.source, feed.profile.unit, feed.profile.estimates_offset) == (source, unit, False)
+
+
 def test_unique_and_source_can_be_said() -> None:
     path = recording("ticks/EURUSD_otc_subsecond.csv")
     feed = open_feed(parse_feed(f"replay:{path}?unique=1&source=mine"), clock=RealClock())

@@ -19,7 +19,7 @@ from tickwire.market import packing as packing_module
 from tickwire.market.batching import Batch
 from tickwire.market.identity import tick_uids
 from tickwire.market.ordinals import Ordinals
-from tickwire.market.ownership import Ownership
+from tickwire.market.ownership import Ownership, continues
 from tickwire.market.rows import Row
 from tickwire.runtime.redisio.buffer import RedisBuffer
 from tickwire.runtime.redisio.outbox import RedisOutbox
@@ -115,7 +115,7 @@ def _() -> Iterator[None]:
 
 @bug("an epoch reused after a kill")
 def _() -> AbstractContextManager[object]:
-    return patch.object(buffer_keeper_module, "continues", lambda record: record.epoch is not None)
+    return patch.object(buffer_keeper_module, "continues", lambda record, boot_ms: record.epoch is not None)
 
 
 @bug("an epoch gone on with though the buffer's head is another")
@@ -123,10 +123,15 @@ def _() -> AbstractContextManager[object]:
     return patch.object(RedisBuffer, "mark", _marking_clean)
 
 
-def _marking_clean(self: Any, asset: str, epoch: str, seq: int, *, clean: bool) -> None:
+def _marking_clean(self: Any, asset: str, epoch: str, seq: int, *, clean: bool, boot_ms: int) -> None:
     """Whatever it is asked to mark."""
     key = self._keys.epoch(asset)
-    self._link.call(pack("HSET", key, "epoch", epoch, "seq", seq, "clean", 1), 1)
+    self._link.call(pack("HSET", key, "epoch", epoch, "seq", seq, "clean", 1, "boot", boot_ms), 1)
+
+
+@bug("an epoch gone on with though a run came between")
+def _() -> AbstractContextManager[object]:
+    return patch.object(buffer_keeper_module, "continues", lambda record, _: continues(record, record.boot_ms))
 
 
 @bug("the mailbox lost at a restart")

@@ -58,6 +58,8 @@ class World(Watch):
         self._interleaving = chance.choose([0.0, 0.0, 0.02, 0.1])
         self._curse = chance.choose([None, None, None, "7", "33"])
         self._dead = False
+        self._crashes = 0
+        """Injected in this run of the process."""
         self._violation: Violation | None = None
         self._busy = False
         """Starting or stopping."""
@@ -210,10 +212,21 @@ class World(Watch):
             process.supervisor.stop(ENDING_S)
             dropped = process.supervisor.dead_letter_weights()
             self.live.dropped(dropped.get(("publisher", "stopped"), 0))
+            self._demand_no_deaths(process)
         finally:
             self._busy = False
         self._leave()
         return stored
+
+    def _demand_no_deaths(self, process: Process) -> None:
+        """Outages crash nobody: whoever died did so by an injected crash. A spool alone must have room to be opened."""
+        if self.chance.rates.disk:
+            return
+        states = process.supervisor.states()
+        deaths = sum(state.restarts for state in states)
+        if deaths > self._crashes:
+            errors = {state.id: state.last_error for state in states if state.restarts}
+            raise Violation(f"{deaths} deaths of actors, {self._crashes} crashes were injected: {errors}")
 
     def _bury(self) -> None:
         """SIGKILL has struck: what is volatile is gone."""
@@ -231,6 +244,7 @@ class World(Watch):
         for venue in self.venues:
             venue.socket = None
             venue.read = Read()
+        self._crashes = 0
         self.durable.process_died()
         self.live.process_died()
         self.clock.seconds += self.chance.random.random()
@@ -307,6 +321,7 @@ class World(Watch):
             self._dead = True
             raise ProcessKilled
         if not self._busy and chance.strikes(chance.rates.crash):
+            self._crashes += 1
             chance.fault("actor crashed", what)
             if what.endswith("publisher"):
                 self.live.publisher_crashed()

@@ -232,6 +232,7 @@ class MemoryBuffer:
             epoch=kept["epoch"].decode() if "epoch" in kept else None,
             seq=int(kept.get("seq", b"0")),
             clean=kept.get("clean") == b"1",
+            boot_ms=int(kept.get("boot", b"0")),
             head_epoch=head_epoch,
             head_seq=head_seq,
         )
@@ -239,11 +240,13 @@ class MemoryBuffer:
     def newest(self, asset: str) -> Sequence[bytes]:
         return self._redis.call(self.link, lambda: list(self._redis.lists.get(self._redis.keys.ticks(asset), ())))
 
-    def mark(self, asset: str, epoch: str, seq: int, *, clean: bool) -> None:
-        self._redis.call(self.link, lambda: self._mark(asset, epoch, seq, clean))
+    def mark(self, asset: str, epoch: str, seq: int, *, clean: bool, boot_ms: int) -> None:
+        self._redis.call(self.link, lambda: self._mark(asset, epoch, seq, clean, boot_ms))
 
-    def _mark(self, asset: str, epoch: str, seq: int, clean: bool) -> None:
+    def _mark(self, asset: str, epoch: str, seq: int, clean: bool, boot_ms: int | None = None) -> None:
         fields = {"epoch": epoch.encode(), "seq": b"%d" % seq, "clean": b"1" if clean else b"0"}
+        if boot_ms is not None:
+            fields["boot"] = b"%d" % boot_ms
         self._redis.hashes.setdefault(self._redis.keys.epoch(asset), {}).update(fields)
 
     def forward(self, pushes: Sequence[ListPush], entries: Sequence[OutboxEntry], after: str | None = None) -> None:

@@ -23,23 +23,27 @@ def test_releasing_a_feed_that_owns_nothing_frees_nothing() -> None:
     assert owners.release("one") == []
 
 
-CLEAN = EpochRecord(epoch="E", seq=7, clean=True, head_epoch="E", head_seq=7)
+CLEAN = EpochRecord(epoch="E", seq=7, clean=True, boot_ms=5, head_epoch="E", head_seq=7)
 
 
 def test_an_epoch_goes_on_after_a_clean_stop_that_wrote_its_last_tick() -> None:
-    assert continues(CLEAN)
+    assert continues(CLEAN, 5)
 
 
 @pytest.mark.parametrize(
     "record",
     [
-        EpochRecord(epoch="E", seq=7, clean=False, head_epoch="E", head_seq=7),
-        EpochRecord(epoch=None, seq=0, clean=True, head_epoch=None, head_seq=0),
-        EpochRecord(epoch="E", seq=7, clean=True, head_epoch="E", head_seq=6),
-        EpochRecord(epoch="E", seq=7, clean=True, head_epoch="E", head_seq=8),
-        EpochRecord(epoch="E", seq=7, clean=True, head_epoch="F", head_seq=7),
-        EpochRecord(epoch="E", seq=7, clean=True, head_epoch=None, head_seq=0),
+        EpochRecord(epoch="E", seq=7, clean=False, boot_ms=5, head_epoch="E", head_seq=7),
+        EpochRecord(epoch=None, seq=0, clean=True, boot_ms=5, head_epoch=None, head_seq=0),
+        EpochRecord(epoch="E", seq=7, clean=True, boot_ms=5, head_epoch="E", head_seq=6),
+        EpochRecord(epoch="E", seq=7, clean=True, boot_ms=5, head_epoch="E", head_seq=8),
+        EpochRecord(epoch="E", seq=7, clean=True, boot_ms=5, head_epoch="F", head_seq=7),
+        EpochRecord(epoch="E", seq=7, clean=True, boot_ms=5, head_epoch=None, head_seq=0),
     ],
 )
 def test_any_doubt_begins_a_new_epoch(record: EpochRecord) -> None:
-    assert not continues(record)
+    assert not continues(record, 5)
+
+
+def test_a_clean_stop_before_the_last_boot_is_a_doubt() -> None:
+    assert not continues(CLEAN, 6)

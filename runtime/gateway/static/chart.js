@@ -11,6 +11,7 @@ export const TIMEFRAMES = { "15s": 15, "1m": 60, "5m": 300, "15m": 900, "30m": 1
 const HISTORY = 300;
 const HOLE_MAX = 120; // buckets without a tick that are drawn as empty room; longer pauses are closed up
 const SHOWN = 90;
+const SHOWN_LEAST = 30;
 const RETRY_MS = 10_000;
 
 export class Chart {
@@ -72,7 +73,8 @@ export class Chart {
   place() {
     this.placed = this.known.size > 0;
     this.chart.priceScale("right").applyOptions({ autoScale: true });
-    this.chart.timeScale().setVisibleLogicalRange({ from: this.length - SHOWN, to: this.length + 4 });
+    const shown = Math.min(Math.max(this.length + 1, SHOWN_LEAST), SHOWN);
+    this.chart.timeScale().setVisibleLogicalRange({ from: this.length - shown, to: this.length + 3 });
   }
 
   fill(candles) {

@@ -367,6 +367,22 @@ def test_a_host_learns_of_the_failure_in_another_thread_and_may_stop_then() -> N
     assert not [thread for thread in threading.enumerate() if thread.name == "root-supervisor"]
 
 
+def test_a_log_that_fails_does_not_keep_a_death_from_being_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    class FailingLog:
+        def error(self, *_: object, **__: object) -> None:
+            raise OSError("the log is gone")
+
+    troupe = Troupe(Threads())
+    troupe.on_close["a"] = refuse
+    kernel = troupe.kernel([troupe.child("a")], backoff=QUICK)
+    kernel.start()
+    monkeypatch.setattr("tickwire.actors.kernel.incarnation._log", FailingLog())
+    kernel.address("a").tell(Crash())
+    assert troupe.ask("a", timeout_s=PATIENCE_S)[1] >= 2
+    kernel.stop()
+    assert kernel.zombies == 0
+
+
 def test_an_error_of_the_supervisors_own_fails_it_rather_than_leave_actors_without_one() -> None:
     troupe = Troupe(Threads())
     kernel = troupe.kernel([troupe.child("a")])
