@@ -7,7 +7,7 @@ import structlog
 from tickwire.actors.ports import Ledger, OutboxEntry, OutboxRedis, Quarantine
 from tickwire.market.batching import Batch
 from tickwire.market.ledger import Tally
-from tickwire.market.packing import Unpacked, UnknownPacking, unpack
+from tickwire.market.packing import UnknownPacking, Unpacked, unpack
 
 _log = structlog.get_logger("tickwire.batch_writer")
 

@@ -30,6 +30,7 @@ from tickwire.market.ownership import Ownership
 from tickwire.market.pipeline import FeedMemory, FeedPipeline, PipelineSettings
 from tickwire.market.staleness import Staleness
 from tickwire.messages.lifecycle import FeedChanged, LinkChanged, LinkState
+from tickwire.runtime.audit import audit
 from tickwire.runtime.feeds import Feed
 from tickwire.runtime.feeds.waiter import SelectorWaiter
 from tickwire.runtime.gateway.server import HttpServer
@@ -42,8 +43,8 @@ from tickwire.runtime.redisio.monitor import RedisMonitor
 from tickwire.runtime.redisio.outbox import RedisOutbox
 from tickwire.runtime.redisio.refill import RedisRefill
 from tickwire.runtime.redisio.registry import RedisRegistry
-from tickwire.runtime.stores.open import open_store
 from tickwire.runtime.stores.ledger import LEDGER_FILE, SqliteLedger
+from tickwire.runtime.stores.open import open_store
 from tickwire.runtime.stores.quarantine import SqliteQuarantine
 from tickwire.runtime.stores.reader import StoreReader
 from tickwire.runtime.stores.spool import SqliteSpool
@@ -240,6 +241,7 @@ class Actors:
                 cache=context.address("cache_manager").tell,
                 metrics=given.render_metrics,
                 actors=given.states,
+                audit=lambda since, asset: audit(self._settings.data_dir, since=since, asset=asset),
                 clock=given.clock,
                 version=installed("tickwire"),
             )

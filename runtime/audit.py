@@ -8,14 +8,20 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+
+import structlog
 
 from tickwire.actors.ports import PortError
 from tickwire.market.ledger import Account, Posting, Tally, accounts
-from tickwire.market.packing import Unpacked, UnknownPacking, unpack
+from tickwire.market.packing import UnknownPacking, Unpacked, unpack
 from tickwire.runtime.stores.ledger import LEDGER_FILE, Hole, SqliteLedger
 
 SPOOL_FILE = "spool.db"
+KILLED = "the process was killed"
+
+_log = structlog.get_logger("tickwire.audit")
 
 
 class AuditError(Exception):
@@ -67,7 +73,27 @@ def audit(data_dir: Path, *, since: int = 0, asset: str | None = None) -> Audit:
     return Audit(accounts=accounts([*postings, *accepted], pending), holes=holes, unreadable_entries=unreadable)
 
 
-def newest_receipts(data_dir: Path) -> dict[str, int]:
+def note_holes(data_dir: Path) -> None:
+    """The last run was killed: put on record, and in the log, after which receipt of each asset ticks may lack.
+
+    What was read from a feed's socket and not yet committed to the spool is gone, and nobody can say how much it was.
+    """
+    try:
+        with closing(SqliteLedger(data_dir / LEDGER_FILE)) as ledger:
+            holes = ledger.note_holes(_newest_receipts(data_dir), KILLED)
+    except PortError as error:
+        _log.error("holes_not_recorded", error=str(error))
+        return
+    if holes:
+        since = max(hole.from_us for hole in holes)
+        _log.warning("last_run_was_killed", assets=len(holes), ticks_may_lack_after=_utc(since), see="tickwire audit")
+
+
+def _utc(us: int) -> str:
+    return datetime.fromtimestamp(us / 1e6, UTC).isoformat(timespec="milliseconds")
+
+
+def _newest_receipts(data_dir: Path) -> dict[str, int]:
     """The last receipt of each asset in the spool, in microseconds."""
     newest: dict[str, int] = {}
     try:

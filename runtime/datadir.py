@@ -42,6 +42,8 @@ class DataDir:
         self.path = path
         self._lock: int | None = None
         self._producer = ""
+        self.killed = False
+        """Whether the last run never came to its end; known once open."""
 
     @property
     def producer(self) -> str:
@@ -69,7 +71,8 @@ class DataDir:
         self._lock = lock
         try:
             self._producer = self._read_or_make_producer()
-            # Whatever run.json says was said by a run that is over.
+            # Whatever run.json says was said by a run that is over; a clean end would have taken it away.
+            self.killed = (self.path / "run.json").is_file()
             (self.path / "run.json").unlink(missing_ok=True)
         except OSError as error:
             self._unlock()

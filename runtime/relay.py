@@ -17,6 +17,7 @@ from tickwire.config.urls import EmbeddedRedis as EmbeddedUrl
 from tickwire.config.urls import RedisServer, parse_redis
 from tickwire.messages.lifecycle import FeedChanged, FeedState, TicksPushed
 from tickwire.runtime.app import Actors, Surroundings
+from tickwire.runtime.audit import note_holes
 from tickwire.runtime.clock import SystemClock
 from tickwire.runtime.datadir import DataDir, DataDirError, RunInfo
 from tickwire.runtime.drain import drain
@@ -84,6 +85,8 @@ class Relay:
         """
         try:
             self._data_dir.open()
+            if self._data_dir.killed:
+                note_holes(self.settings.data_dir)
             self._listener = listen(self.settings.http.host, self.settings.http.port)
             self._start_redis()
             self._start_feeds()

@@ -2,6 +2,7 @@
 
 import typer
 
+from tickwire.runtime.cli.audit import audit
 from tickwire.runtime.cli.bench.command import bench
 from tickwire.runtime.cli.config import check_config, show_config
 from tickwire.runtime.cli.history import history
@@ -29,6 +30,7 @@ def application() -> typer.Typer:
     root.command("migrate")(migrate)
     root.command("status")(status)
     root.command("history")(history)
+    root.command("audit")(audit)
     root.command("bench")(bench)
     config = typer.Typer(help="What the settings are, and whether they can be used.", no_args_is_help=True)
     config.command("show")(show_config)

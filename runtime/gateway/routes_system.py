@@ -65,6 +65,12 @@ def system_routes(services: Services) -> APIRouter:
         """Each actor's state, incarnation, restarts, last error, mailbox."""
         return json_response({"actors": [_actor(services, state) for state in services.actors()]})
 
+    @routes.get("/api/v1/audit")
+    async def audit(since: int = 0, asset: str | None = None) -> Response:
+        """The ledger: what became of every tick received from a second UTC on, and the holes on record."""
+        found = await asyncio.to_thread(services.audit, since, asset)
+        return json_response(found.as_dict())
+
     @routes.get("/docs", include_in_schema=False)
     async def docs() -> Response:
         return RedirectResponse("/openapi.json", 307)

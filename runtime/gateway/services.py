@@ -10,6 +10,7 @@ from tickwire.actors.kernel.behaviour import PutResult
 from tickwire.actors.ports import Clock
 from tickwire.messages.addressing import ReplyTo
 from tickwire.messages.clients import StateAnswered, StateRequested
+from tickwire.runtime.audit import Audit
 
 ANSWER_S = 5.0
 """A question about the present; the gateway's actor answers it from memory."""
@@ -33,6 +34,8 @@ class Services:
     metrics: Callable[[], bytes]
     """Prometheus' text; called in a worker thread."""
     actors: Callable[[], Sequence[ChildState]]
+    audit: Callable[[int, str | None], Audit]
+    """From a second UTC on, of an asset or all; reads files: called in a worker thread."""
     clock: Clock
     version: str
 

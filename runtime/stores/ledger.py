@@ -87,8 +87,7 @@ class SqliteLedger:
             [(us, asset, us) for asset, us in oldest_us.items()],
         )
         self._db.executemany(
-            "insert into seen values (?, ?)"
-            " on conflict (asset) do update set recv_us = max(recv_us, excluded.recv_us)",
+            "insert into seen values (?, ?) on conflict (asset) do update set recv_us = max(recv_us, excluded.recv_us)",
             list(newest_us.items()),
         )
 

@@ -643,3 +643,55 @@ def test_closing_closes_all_it_owns_and_may_be_repeated(make: Make) -> None:
     writer.actor.close()
     assert writer.table.stores[-1].closed
     assert writer.redis.links[-1].closed
+
+
+# -- the ledger ----------------------------------------------------------------------------------------------------
+
+
+def totals(writer: Writer) -> dict[str, int]:
+    """Fate → ticks, over all assets."""
+    found: dict[str, int] = {}
+    for account in accounts(writer.ledger.postings(), {}):
+        for fate in ("received", "parsed", "stored", "quarantined"):
+            found[fate] = found.get(fate, 0) + account.total(fate)  # type: ignore[arg-type]
+    return found
+
+
+def test_nothing_is_acknowledged_that_is_not_in_the_ledger(make: Make) -> None:
+    writer = make().start()
+    writer.forward(3, 2)
+    writer.ledger.full = True
+    asker = writer.flush()
+    assert writer.acked == 0
+    (answer,) = asker.answers
+    assert isinstance(answer, Flushed)
+    assert answer.error is not None
+    assert "ledger" in answer.error
+    writer.ledger.full = False
+    writer.stage.advance(60.0)
+    assert writer.acked == 2
+    assert totals(writer) == {"received": 5, "parsed": 5, "stored": 5, "quarantined": 0}
+
+
+def test_an_entry_stored_and_not_acknowledged_is_posted_once(make: Make) -> None:
+    writer = make().start()
+    writer.forward(3)
+    writer.ledger.full = True
+    writer.flush()
+    writer.restart()
+    writer.flush()
+    writer.restart()
+    writer.flush()
+    assert writer.acked == 1
+    assert totals(writer)["stored"] == 3
+
+
+def test_quarantined_rows_are_on_the_ledger_as_such(make: Make) -> None:
+    writer = make().start()
+    writer.forward(7)
+    writer.forward(1, asset="BAD")
+    writer.table.refuse_pair("BAD")
+    writer.flush()
+    writer.stage.advance(60.0)
+    assert writer.acked == 2
+    assert totals(writer) == {"received": 8, "parsed": 8, "stored": 7, "quarantined": 1}

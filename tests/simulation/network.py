@@ -10,11 +10,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from simulation.chance import Chance
+from simulation.clock import SimClock
 from support.redis_model import RedisModel, Session, commands_of
 from support.redis_streams import Stream
 
-from simulation.chance import Chance
-from simulation.clock import SimClock
 from tickwire.actors.ports import LinkDown, Listener
 from tickwire.messages.lifecycle import LinkState
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 import orjson
+from simulation.stores import Table
 from support.redis_streams import Id, Stream, format_id, parse_id
 
-from simulation.stores import Table
 from tickwire.market.rows import Row
 from tickwire.messages.telemetry import TicksPublished
 from tickwire.messages.ticks import BackfillReceived, TicksReceived

@@ -17,6 +17,7 @@ from simulation.network import Network, SimLink
 from simulation.seeded import SeededRuntime, SimWaiter
 from simulation.stores import SimStore, Table
 from simulation.venues import Venue
+
 from tickwire.actors.batch_writer import BatchWriter, BatchWriterSettings
 from tickwire.actors.buffer_keeper import BufferKeeper, BufferKeeperSettings, Intake
 from tickwire.actors.kernel import Backoff as RestartBackoff

@@ -92,11 +92,12 @@ def test_stamps_and_prices_survive_to_the_last_digit(ticks: list[tuple[int, str]
         b"{",
         b"[]",
         b"[2,[]]",
-        b"[1]",
-        b"[1,5]",
-        b"[1,[[1]]]",
+        b"[2]",
+        b"[2,5,[]]",
+        b"[2,[[1]],[]]",
         b"null",
-        b'[1,[["s",1,"A",0,[1],["1"],[],[0],null]]]',
+        b'[2,[["s",1,"A",0,[1],["1"],[],[0],null]],[]]',
+        b'[2,[],[["A",1]]]',
     ],
 )
 def test_bytes_of_another_making_are_refused(payload: bytes) -> None:
@@ -105,8 +106,8 @@ def test_bytes_of_another_making_are_refused(payload: bytes) -> None:
 
 
 def test_a_newer_packing_is_named() -> None:
-    with pytest.raises(UnknownPacking, match="packing version 2, this tickwire knows 1"):
-        unpack_rows(orjson.dumps([2, []]))
+    with pytest.raises(UnknownPacking, match="packing version 3, this tickwire knows 2"):
+        unpack_rows(orjson.dumps([3, [], []]))
 
 
 def test_nothing_is_packed_as_nothing() -> None:

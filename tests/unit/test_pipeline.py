@@ -150,3 +150,49 @@ def test_what_came_at_one_moment_is_one_message() -> None:
     live(one, ("A", NOW_S + 1, 1.6), at_us=NOW_US + 5)
     messages = one.messages()
     assert [(message.recv_us, message.ticks) for message in messages] == [(NOW_US, 2), (NOW_US + 5, 1)]
+
+
+# -- counts --------------------------------------------------------------------------------------------------------
+
+
+def counted(messages: list[TicksReceived | BackfillReceived]) -> dict[tuple[str, str], int]:
+    found: dict[tuple[str, str], int] = {}
+    for message in messages:
+        for count in message.counts:
+            found[count.asset, count.reason] = found.get((count.asset, count.reason), 0) + count.count
+    return found
+
+
+def test_a_message_says_how_many_ticks_arrived_and_why_not_all_are_in_it() -> None:
+    one = pipeline()
+    one.grant("A", "E", 1)
+    live(one, ("A", NOW_S, 1.5), ("A", NOW_S + 1, -1), ("A", NOW_S + 2, 1.6))
+    one.numbering.to_ask()
+    one.grant("A", "E", 1)
+    assert counted(one.messages()) == {("A", "received"): 3, ("A", "bad_price"): 1}
+
+
+def test_held_ticks_count_as_received_when_they_go_out() -> None:
+    one = pipeline()
+    live(one, ("A", NOW_S, 1.5), ("A", NOW_S + 1, -1))
+    assert counted(one.messages(counts_at_us=NOW_US)) == {("A", "received"): 1, ("A", "bad_price"): 1}
+    one.settle()
+    one.grant("A", "E", 1)
+    assert counted(one.messages()) == {("A", "received"): 1}
+
+
+def test_held_ticks_that_are_refused_are_received_and_rejected() -> None:
+    one = pipeline()
+    live(one, ("A", NOW_S, 1.5), ("A", NOW_S + 1, 1.6))
+    one.refuse("A", "f2")
+    assert counted(one.messages(counts_at_us=NOW_US)) == {("A", "received"): 2, ("A", "not_owner"): 2}
+
+
+def test_counts_wait_for_a_tick_unless_told_to_go() -> None:
+    one = pipeline()
+    one.intake.malformed(2)
+    assert one.messages() == []
+    (alone,) = one.messages(counts_at_us=NOW_US)
+    assert isinstance(alone, TicksReceived)
+    assert (alone.ticks, alone.columns, alone.recv_us) == (0, [], NOW_US)
+    assert counted([alone]) == {("?", "received"): 2, ("?", "malformed"): 2}

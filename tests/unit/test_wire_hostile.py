@@ -107,7 +107,9 @@ def judged(events: list[Event]) -> tuple[list[str], int]:
             box.candles(event, 0, NOW_US)
     malformed = [event for event in events if isinstance(event, Malformed)]
     assert all(len(event.sample) <= SAMPLE_BYTES and event.count > 0 for event in malformed)
-    return accepted, sum(count.count for count in box.take_counts() if count.reason != RECEIVED) + sum(event.count for event in malformed)
+    return accepted, sum(count.count for count in box.take_counts() if count.reason != RECEIVED) + sum(
+        event.count for event in malformed
+    )
 
 
 def decoder(venue: str) -> Decoder:
