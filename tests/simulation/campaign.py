@@ -9,7 +9,6 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
 import structlog
-
 from simulation.oracle import Violation
 from simulation.world import World
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 import orjson
+from simulation.stores import Table
 from support.redis_streams import Id, Stream, format_id, parse_id
 
-from simulation.stores import Table
 from tickwire.market.rows import Row
 from tickwire.messages.telemetry import TicksPublished
 from tickwire.messages.ticks import BackfillReceived, TicksReceived
@@ -197,8 +197,8 @@ class Live:
                 equal = message.sender, column.asset, stamp, price
                 if not self._ordinals[equal] <= ordinal < max(1, seen(column.asset, stamp, price)):
                     raise Violation(
-                        f"{equal} has ordinal {ordinal}: the last was {self._ordinals[equal] - 1}, and so many were read:"
-                        f" {seen(column.asset, stamp, price)}"
+                        f"{equal} has ordinal {ordinal}; the last was {self._ordinals[equal] - 1}, of"
+                        f" {seen(column.asset, stamp, price)} that were read"
                     )
                 self._ordinals[equal] = ordinal + 1
 

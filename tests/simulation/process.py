@@ -17,6 +17,7 @@ from simulation.network import Network, SimLink
 from simulation.seeded import SeededRuntime, SimWaiter
 from simulation.stores import SimStore, Table
 from simulation.venues import Venue
+
 from tickwire.actors.batch_writer import BatchWriter, BatchWriterSettings
 from tickwire.actors.buffer_keeper import BufferKeeper, BufferKeeperSettings, Intake
 from tickwire.actors.kernel import Backoff as RestartBackoff
@@ -249,7 +250,7 @@ class _Overheard:
         return getattr(self._context, name)
 
     def address(self, name: str) -> Address:
-        return _Mouth(self._context.id, self._context.address(name), self._told)  # type: ignore[return-value]
+        return _Mouth(self._context.id, self._context.address(name), self._told)
 
 
 class _Mouth:

@@ -7,8 +7,9 @@ turn may be under way while others go on (`between`): that is what happens at a 
 from collections import deque
 from collections.abc import Callable
 
-from simulation.clock import Act, SimClock, SimTimer
 from simulation.chance import Chance
+from simulation.clock import Act, SimClock, SimTimer
+
 from tickwire.actors.kernel.behaviour import Waits
 from tickwire.actors.kernel.ports import Runnable
 from tickwire.actors.ports import FeedSocket

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from simulation.chance import Chance
 from simulation.clock import SimClock
+
 from tickwire.actors.ports import StoreError, StoreMisconfigured, StoreRefusedRows, StoreUnavailable
 from tickwire.market.rows import Row
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-
 from simulation.chance import Chance
 from simulation.clock import SimClock
+
 from tickwire.actors.ports import BINARY, TEXT, DialFailed, Dialled, FeedClosed, FeedProfile
 
 AHEAD_S = 7200.0

@@ -9,9 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from unittest.mock import patch
 
-from support.redis_model import RedisModel, Watch
-from support.redis_streams import Id, Stream
-
 from simulation.chance import Chance, Crashed, ProcessKilled, Rates
 from simulation.clock import SimClock
 from simulation.disk import Disk
@@ -20,6 +17,9 @@ from simulation.oracle import Durable, Live, Violation
 from simulation.process import PRODUCER, Outside, Process, Sizes
 from simulation.stores import Table
 from simulation.venues import Broker, Exchange, Read, Tick, Venue
+from support.redis_model import RedisModel, Watch
+from support.redis_streams import Id, Stream
+
 from tickwire.actors.kernel import StartFailed
 from tickwire.actors.ports import FeedProfile
 from tickwire.market.keys import Keys
