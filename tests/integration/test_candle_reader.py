@@ -1,6 +1,7 @@
 """The candle reader on a real SQLite store, and `historical:*` on a real Redis."""
 
 import queue
+import threading
 import uuid
 from pathlib import Path
 
@@ -52,8 +53,9 @@ def test_candles_come_out_of_more_ticks_than_one_slice_holds(tmp_path: Path) -> 
     assert (list(nothing.candles), nothing.error) == ([], None)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_store_that_is_down_is_said_and_a_thread_that_ends_is_never_silent() -> None:
+def test_a_store_that_is_down_is_said_and_a_thread_that_ends_is_never_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    died: queue.Queue[threading.ExceptHookArgs] = queue.Queue()
+    monkeypatch.setattr(threading, "excepthook", died.put)
     told: queue.Queue[object] = queue.Queue()
 
     class Down:
@@ -79,6 +81,7 @@ def test_a_store_that_is_down_is_said_and_a_thread_that_ends_is_never_silent() -
     ended = told.get(timeout=PATIENCE_S)
     assert isinstance(ended, ReaderEnded)
     assert ended.incarnation == 7
+    assert died.get(timeout=PATIENCE_S).exc_type is RuntimeError
 
 
 def test_closed_candles_stand_in_a_real_redis_and_expire(tmp_path: Path) -> None:
