@@ -7,7 +7,7 @@ If it dies  the candles outlive it (they are given to it); ticks that come again
 """
 
 from collections.abc import Callable, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -35,7 +35,7 @@ WRITE_KEYS = 64
 """Keys a turn writes at most."""
 
 Candles = MutableMapping[str, AssetCandles]
-"""Asset → its candles, the one heard of last at the end; outlives incarnations."""
+"""Asset → its candles, in the order they were first heard of; outlives incarnations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,8 @@ class Flight:
     began: float
     waiters: list[HistoryRequested]
     timer: Timer
+    larger: list[HistoryRequested] = field(default_factory=list)
+    """They ask for more than this flight brings: looked at again when it has landed."""
 
 
 class CacheManager:
@@ -160,6 +162,8 @@ class CacheManager:
 
     def _arm(self) -> None:
         """One timer for the next end of a bucket; none where nothing is open."""
+        if "close" in self._timers:
+            return
         dues = [due for asset in self._candles.values() if (due := asset.due()) is not None]
         if dues:
             self._at("close", min(dues))
@@ -261,8 +265,8 @@ class CacheManager:
     def _fly(self, asked: HistoryRequested, began: float) -> None:
         key = (asked.asset, asked.timeframe)
         flight = self._flights.get(key)
-        if flight is not None and flight.limit >= asked.limit and len(flight.waiters) < MOST_WAITERS:
-            flight.waiters.append(asked)
+        if flight is not None and len(flight.waiters) + len(flight.larger) < MOST_WAITERS:
+            (flight.waiters if flight.limit >= asked.limit else flight.larger).append(asked)
             return
         if flight is not None or len(self._flights) >= MOST_FLIGHTS:
             self._fail([asked], "too many questions at once; ask again in a moment", began)
@@ -279,9 +283,9 @@ class CacheManager:
             return
         flight.timer.cancel()
         if loaded.error is not None:
-            self._fail(flight.waiters, loaded.error, flight.began)
+            self._fail([*flight.waiters, *flight.larger], loaded.error, flight.began)
             return
-        if loaded.candles:
+        if loaded.candles or loaded.asset in self._candles:
             asset = self._asset(loaded.asset)
             asset.adopt(loaded.timeframe, loaded.candles)
             asset.consulted[loaded.timeframe] = (flight.limit, len(loaded.candles))
@@ -289,6 +293,8 @@ class CacheManager:
         mine = known.candles(loaded.timeframe, flight.limit) if known is not None else []
         merged = {candle.timestamp: candle for candle in (*loaded.candles, *mine)}
         self._serve(flight.waiters, [merged[at] for at in sorted(merged)], "store", flight.began)
+        for each in flight.larger:
+            self._on_requested(each)
 
     def _on_overdue(self, overdue: Overdue) -> None:
         flight = self._flights.get(overdue.key)
@@ -301,7 +307,7 @@ class CacheManager:
     def _fail_all(self, reason: str) -> None:
         for flight in self._flights.values():
             flight.timer.cancel()
-            self._fail(flight.waiters, reason, flight.began)
+            self._fail([*flight.waiters, *flight.larger], reason, flight.began)
         self._flights.clear()
 
     def _serve(self, asked: Sequence[HistoryRequested], candles: Sequence[Candle], source: str, began: float) -> None:

@@ -279,7 +279,7 @@ class AssetCandles:
                 return self._bars[level].get(start)
             step, bars = LENGTHS[level - 1], self._bars[level - 1]
             parts = [bars[at] for at in range(start, start + LENGTHS[level], step) if at in bars]
-            return roll(start, parts) if parts else None
+            return self._from_its_start(roll(start, parts), parts[0].start) if parts else None
         bucket = self._buckets.get(start)
         if bucket is None or not bucket.ticks:
             return None
@@ -287,6 +287,13 @@ class AssetCandles:
         state = self._coverage.state(start * US, until)
         quality: Quality = state if state != "whole" else "backfilled" if bucket.backfilled else "live"
         return Bar(start, bucket.open, bucket.high, bucket.low, bucket.close, bucket.ticks, quality)
+
+    def _from_its_start(self, bar: Bar, first: int) -> Bar:
+        """Ticks that begin with a later part of the bucket do not cover it, be that part whole."""
+        if not bar.whole or first == bar.start or first not in self._buckets:
+            return bar
+        state = self._coverage.state(bar.start * US, first * US + 1)
+        return bar if state == "whole" else bar._replace(quality=state)
 
     def _trim(self) -> None:
         for level, bars in enumerate(self._bars):

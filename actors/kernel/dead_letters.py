@@ -105,7 +105,8 @@ class DeadLetters:
             unlogged, self._unlogged = self._unlogged, Counter()
         if unlogged:
             counts = {f"{recipient}: {reason}": count for (recipient, reason), count in unlogged.items()}
-            _log.warning("dead_letters", more=unlogged.total(), count=self._count, recipients=counts)
+            log = _log.info if self._quiet() else _log.warning
+            log("dead_letters", more=unlogged.total(), count=self._count, recipients=counts)
 
     def _choose(self, letters: Sequence[DeadLetter]) -> Sequence[DeadLetter]:
         """Under the lock: those to be logged now; the others wait for the summary."""

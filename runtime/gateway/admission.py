@@ -53,15 +53,15 @@ class Policy:
     """The rules for Host and Origin of one listening address."""
 
     def __init__(self, bound_host: str) -> None:
-        self._loopback = is_loopback(bound_host)
+        self.loopback = is_loopback(bound_host)
 
     def refusal(self, host: str | None, origin: str | None) -> str | None:
         """Why a request with these headers is refused; None if it is not."""
-        if self._loopback and (host is None or not is_loopback(_name_of(f"//{host}"))):
+        if self.loopback and (host is None or not is_loopback(_name_of(f"//{host}"))):
             return f"Host {host!r:.100} is not this machine; use localhost or 127.0.0.1"
         if origin is None:
             return None
-        if self._loopback:
+        if self.loopback:
             good = origin.startswith(("http://", "https://")) and is_loopback(_name_of(origin))
         else:
             good = host is not None and origin.lower() in (f"http://{host.lower()}", f"https://{host.lower()}")

@@ -198,25 +198,27 @@ class Fanout:
                 client.put_candle(candle, frame)
 
     def _write(self) -> None:
-        for _ in range(min(SLICE, len(self._line))):
-            client = self._line.popleft()
-            client.waiting = False
-            self._frames_sent += client.flush()
-        if self._line:
-            self.loop.call_soon(self._write)
-            return
-        self._writing = False
-        if self._inbox:
-            self._turn()
+        try:
+            for _ in range(min(SLICE, len(self._line))):
+                client = self._line.popleft()
+                client.waiting = False
+                self._frames_sent += client.flush()
+        finally:  # a bug at one client must not leave the others waiting for ever
+            if self._line:
+                self.loop.call_soon(self._write)
+            else:
+                self._writing = False
+                if self._inbox:
+                    self._turn()
 
     # -- time
 
     def beat(self) -> None:
         """Once a second, from its first call on."""
         self._beats += 1
+        self.loop.call_later(BEAT_S, self.beat)
         for client in list(self._clients.values()):
             client.check(self._beats)
-        self.loop.call_later(BEAT_S, self.beat)
 
     def _echo(self) -> None:
         echo = LoopEchoed(

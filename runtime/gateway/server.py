@@ -94,6 +94,8 @@ class HttpServer:
     async def _serve(self) -> None:
         fanout = Fanout(asyncio.get_running_loop(), self._services.gateway, self._incarnation)
         policy = Policy(self._listener.getsockname()[0])
+        if not policy.loopback:
+            _log.warning("http_is_open_to_other_machines", remedy="put a proxy with authentication in front")
         limits = self._limits
         clients = Places(limits.clients, limits.clients_per_address)
         connections = Places(limits.connections, limits.connections_per_address)

@@ -8,7 +8,7 @@ of its successor's.
 import itertools
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from simulation.chance import Chance
 from simulation.clock import SimClock
@@ -94,15 +94,18 @@ class Network:
             self._unread.append((session, payload))
             self.clock.seconds += TIMEOUT_S
             link.fail("timeout")
-        if not self.chance.strikes(self.chance.rates.redis_call):
-            return session.send(payload)
+        if self.chance.strikes(self.chance.rates.redis_call):
+            self._cut(link, session, payload)
+        return session.send(payload)
+
+    def _cut(self, link: "SimLink", session: Session, payload: bytes) -> NoReturn:
         commands = len(commands_of(payload))
         kind, at_most = self.chance.choose(
             [("unsent", 0), ("half done", int(self.chance.random.random() * commands)), ("reply lost", commands)]
         )
         self.chance.fault(f"redis call {kind}", f"{link.owner}: {at_most} of {commands} commands")
         session.send(payload, at_most=at_most)
-        return link.fail("down")
+        link.fail("down")
 
 
 class SimLink:
@@ -153,7 +156,7 @@ class SimLink:
         self._point(f"after redis call of {self.owner}")
         return answers
 
-    def fail(self, detail: str) -> Any:
+    def fail(self, detail: str) -> NoReturn:
         """The owner's round trip came to nothing."""
         self.hang_up(detail)
         raise LinkDown(detail)

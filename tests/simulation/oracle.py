@@ -197,8 +197,8 @@ class Live:
                 equal = message.sender, column.asset, stamp, price
                 if not self._ordinals[equal] <= ordinal < max(1, seen(column.asset, stamp, price)):
                     raise Violation(
-                        f"{equal} has ordinal {ordinal}: the last was {self._ordinals[equal] - 1}, and so many were read:"
-                        f" {seen(column.asset, stamp, price)}"
+                        f"{equal} has ordinal {ordinal}; the last was {self._ordinals[equal] - 1}, of"
+                        f" {seen(column.asset, stamp, price)} that were read"
                     )
                 self._ordinals[equal] = ordinal + 1
 

@@ -252,7 +252,7 @@ class _Overheard:
         return getattr(self._context, name)
 
     def address(self, name: str) -> Address:
-        return _Mouth(self._context.id, self._context.address(name), self._told)  # type: ignore[return-value]
+        return _Mouth(self._context.id, self._context.address(name), self._told)
 
 
 class _Mouth:

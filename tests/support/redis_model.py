@@ -72,11 +72,16 @@ class RedisModel:
         self.data = data
         self.touched.update(key for key, value in data.items() if isinstance(value, list))
 
-    def refused(self, command: Command) -> hiredis.ReplyError | None:
+    def refused(self, command: Command, *, queued: bool = False) -> hiredis.ReplyError | None:
+        """What a server answers that takes no writes; one that is full takes nothing at all into a transaction."""
         name = command[0].upper()
-        if self.refusal is None or name not in WRITES:
+        if self.refusal is None:
             return None
-        if self.refusal == "out of memory" and name not in DENIED_WHEN_FULL:
+        if self.refusal == "out of memory":
+            denied = queued or name in DENIED_WHEN_FULL
+        else:
+            denied = name in WRITES
+        if not denied:
             return None
         return hiredis.ReplyError(REFUSALS[self.refusal])
 
@@ -173,14 +178,17 @@ class RedisModel:
         return stream, stream.groups[name]
 
     def _do_xadd(self, command: Command) -> Reply:
+        """XADD key [NOMKSTREAM] id field value"""
         key, *rest = command[1:]
+        make = rest[0].upper() != b"NOMKSTREAM"
+        asked, *fields = rest if make else rest[1:]
+        if asked != b"*" and parse_id(asked) == (0, 0):
+            raise _Wrong("ERR The ID specified in XADD must be greater than 0-0")
         stream = self._stream(key)
-        if rest[0].upper() == b"NOMKSTREAM":
-            rest = rest[1:]
-            if stream is None:
-                return None
+        if stream is None and not make:
+            return None
         written = stream or Stream()
-        answer = written.add(rest[0], rest[1:], self.now_ms())
+        answer = written.add(asked, fields, self.now_ms())
         if isinstance(answer, bytes):
             self.data[key] = written
         return answer
@@ -298,7 +306,7 @@ class Session:
             return self._exec()
         if self._queue is None:
             return self._server.execute(command)
-        refused = self._server.refused(command)
+        refused = self._server.refused(command, queued=True)
         if refused is not None:
             self._spoilt = True
             return refused

@@ -24,6 +24,10 @@ class Group:
     pending: dict[Id, Nack] = field(default_factory=dict)
     consumers: set[bytes] = field(default_factory=set)
 
+    def copy(self) -> "Group":
+        pending = {place: copy.copy(nack) for place, nack in self.pending.items()}
+        return Group(self.last_id, pending, set(self.consumers))
+
 
 @dataclass
 class Stream:
@@ -33,11 +37,7 @@ class Stream:
     groups: dict[bytes, Group] = field(default_factory=dict)
 
     def copy(self) -> "Stream":
-        groups = {
-            name: Group(group.last_id, {place: copy.copy(nack) for place, nack in group.pending.items()}, set(group.consumers))
-            for name, group in self.groups.items()
-        }  # fmt: skip
-        return Stream(dict(self.entries), self.last_id, groups)
+        return Stream(dict(self.entries), self.last_id, {name: group.copy() for name, group in self.groups.items()})
 
     def add(self, asked: bytes, fields: Sequence[bytes], now_ms: int) -> bytes | hiredis.ReplyError:
         """XADD; `*` makes an id of the clock."""
@@ -45,8 +45,6 @@ class Stream:
             place = max((now_ms, 0), (self.last_id[0], self.last_id[1] + 1))
         else:
             place = parse_id(asked)
-            if place == (0, 0):
-                return hiredis.ReplyError("ERR The ID specified in XADD must be greater than 0-0")
             if place <= self.last_id:
                 return hiredis.ReplyError(
                     "ERR The ID specified in XADD is equal or smaller than the target stream top item"

@@ -1,6 +1,7 @@
 """Starting in order, stopping in reverse, never longer than allowed (scenarios S01, S02, S12, S14 to S16, S22, S31)."""
 
 import threading
+from typing import Any
 
 import pytest
 from support.kernel_troupe import Actor, Run, Troupe, refuse
@@ -153,7 +154,7 @@ def test_s16_a_thousand_temporary_children_cost_linear_time() -> None:
     assert acts(1000) <= 10 * acts(100) + 50
 
 
-def test_s22_a_stop_behind_ten_thousand_messages_is_handled_next() -> None:
+def test_s22_a_stop_behind_ten_thousand_messages_is_handled_next(logs: list[Any]) -> None:
     troupe = Troupe(Threads())
     entered, go_on = threading.Event(), threading.Event()
 
@@ -176,6 +177,10 @@ def test_s22_a_stop_behind_ten_thousand_messages_is_handled_next() -> None:
     assert not stopper.is_alive()
     assert len(troupe.handled["a"]) == 1
     assert kernel.dead_letters.count == 10_000
+    letters = [event for event in logs if event["event"].startswith("dead_letter")]
+    assert [(event["event"], event["log_level"], event["more"]) for event in letters] == [
+        ("dead_letters", "info", 10_000)
+    ]
     assert troupe.events("close") == ["a"]
 
 

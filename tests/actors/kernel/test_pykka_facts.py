@@ -1,5 +1,7 @@
 """What Pykka does that the kernel leans on or keeps clear of. A new Pykka that differs shows here."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -111,6 +113,36 @@ def test_fact_5_a_stop_waits_behind_the_backlog() -> None:
     go_on.set()
     assert stopped.get(timeout=PATIENCE_S)
     assert seen[1:] == [*range(100), "on_stop"]
+
+
+HANGING = """
+import subprocess
+import sys
+import threading
+from tickwire.actors.kernel import ChildSpec, Supervisor, SupervisorSpec
+
+entered = threading.Event()
+
+class Hangs:
+    def open(self): ...
+    def step(self, batch):
+        entered.set()
+        threading.Event().wait()
+    def close(self): ...
+
+kernel = Supervisor(SupervisorSpec(), [ChildSpec(id="a", factory=lambda _context: Hangs(), shutdown_s=0.1)])
+kernel.start()
+kernel.address("a").tell("hang")
+entered.wait()
+kernel.stop()
+print("zombies", kernel.zombies)
+"""
+
+
+def test_fact_7_daemon_threads_let_a_process_end_that_has_a_zombie() -> None:
+    done = subprocess.run([sys.executable, "-c", HANGING], capture_output=True, text=True, timeout=3 * PATIENCE_S)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "zombies 1"
 
 
 def test_fact_8_shutting_the_guarded_blocking_call_is_all_that_frees_a_thread() -> None:

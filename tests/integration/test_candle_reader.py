@@ -1,0 +1,107 @@
+"""The candle reader on a real SQLite store, and `historical:*` on a real Redis."""
+
+import queue
+import threading
+import uuid
+from pathlib import Path
+
+import pytest
+import redis
+from support.pocketoption_oracle import candles_of
+from support.redis_server import RedisServer, address, eventually
+from support.stage import Stage, StageClock
+from support.ticks import columns, received
+
+from tickwire.actors.cache_manager import CacheManager
+from tickwire.actors.ports import Store, StoreUnavailable
+from tickwire.market.candle_codec import decode_candles
+from tickwire.market.keys import Keys
+from tickwire.market.rows import Row
+from tickwire.messages.history import HistoryLoaded
+from tickwire.messages.lifecycle import ReaderEnded
+from tickwire.runtime.redisio.cache import RedisCache
+from tickwire.runtime.redisio.link import RedisLink
+from tickwire.runtime.stores.reader import StoreReader
+from tickwire.runtime.stores.sqlite import SqliteStore
+
+PATIENCE_S = 15.0
+START_US = 1_756_866_774_000_000
+
+
+def test_candles_come_out_of_more_ticks_than_one_slice_holds(tmp_path: Path) -> None:
+    ticks = [(START_US + i * 480_000, (1000 + i * 7919 % 1000) / 1000) for i in range(5000)]
+    writer = SqliteStore(tmp_path / "ticks.db")
+    writer.open()
+    writer.write(
+        [
+            Row(uid=str(uuid.UUID(int=i)), pair="A", price=repr(price), ts_us=us, recv_us=us, source="pocketoption")
+            for i, (us, price) in enumerate(ticks)
+        ]
+    )
+    writer.close()
+    told: queue.Queue[object] = queue.Queue()
+    reader = StoreReader(lambda: SqliteStore(tmp_path / "ticks.db"), told.put, StageClock(), 1)
+    reader.read("A", "1m", 1000)
+    answer = told.get(timeout=PATIENCE_S)
+    reader.read("B", "1m", 1000)
+    nothing = told.get(timeout=PATIENCE_S)
+    reader.close()
+    assert isinstance(answer, HistoryLoaded)
+    assert {c.timestamp: (c.open, c.high, c.low, c.close) for c in answer.candles} == candles_of(ticks, 60)
+    assert sum(candle.ticks for candle in answer.candles) == 5000
+    assert isinstance(nothing, HistoryLoaded)
+    assert (list(nothing.candles), nothing.error) == ([], None)
+
+
+def test_a_store_that_is_down_is_said_and_a_thread_that_ends_is_never_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    died: queue.Queue[threading.ExceptHookArgs] = queue.Queue()
+    monkeypatch.setattr(threading, "excepthook", died.put)
+    told: queue.Queue[object] = queue.Queue()
+
+    class Down:
+        def open(self) -> None:
+            raise StoreUnavailable("not today")
+
+        def close(self) -> None:
+            pass
+
+    def down() -> Store:
+        return Down()  # type: ignore[return-value]
+
+    def missing() -> Store:
+        raise RuntimeError
+
+    reader = StoreReader(down, told.put, StageClock(), 1)
+    reader.read("A", "1m", 10)
+    answer = told.get(timeout=PATIENCE_S)
+    reader.close()
+    assert isinstance(answer, HistoryLoaded)
+    assert answer.error == "not today"
+    StoreReader(missing, told.put, StageClock(), 7)
+    ended = told.get(timeout=PATIENCE_S)
+    assert isinstance(ended, ReaderEnded)
+    assert ended.incarnation == 7
+    assert died.get(timeout=PATIENCE_S).exc_type is RuntimeError
+
+
+def test_closed_candles_stand_in_a_real_redis_and_expire(tmp_path: Path) -> None:
+    with RedisServer(tmp_path) as server:
+        link = RedisLink(address(server.url), "cache_manager", timeout_s=10.0)
+        client = redis.Redis.from_url(server.url)
+        stage = Stage("cache_manager")
+        told: queue.Queue[object] = queue.Queue()
+        store = tmp_path / "ticks.db"
+        actor = CacheManager(
+            stage.context, cache=lambda: RedisCache(link, Keys()), clock=stage.clock, candles={}, size=200,
+            reader=lambda number: StoreReader(lambda: SqliteStore(store), told.put, stage.clock, number),
+        )  # fmt: skip
+        stage.open(actor)
+        eventually(lambda: link.up, "the link is up")
+        stage.step(received(1, columns("A", 1, 10)), received(2, columns("A", 20_000, 10)))
+        payload = client.get("historical:A:15s")
+        assert isinstance(payload, bytes)
+        (candle,) = decode_candles(payload, "15s")
+        assert (candle.ticks, candle.is_closed) == (10, True)
+        assert 0 < int(str(client.ttl("historical:A:15s"))) <= 3600
+        actor.close()
+        client.close()

@@ -1,0 +1,155 @@
+"""Candles of one asset against a computation that knows nothing of them."""
+
+import csv
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.pocketoption_oracle import candles_of
+from support.recordings import recording
+
+from tickwire.market.candles import AssetCandles
+from tickwire.market.timeframes import SECONDS
+from tickwire.messages.ticks import BrokerCandles, HistoryColumns, TickColumns
+
+START_US = 1_756_866_780_000_000
+Tick = tuple[int, str]
+
+
+def live(ticks: Sequence[Tick], first_seq: int = 1, epoch: str = "e1") -> TickColumns:
+    return TickColumns(
+        asset="A", epoch=epoch, first_seq=first_seq, offset_us=0,
+        ts_us=[us for us, _ in ticks], stamps=[str(us) for us, _ in ticks], prices=[price for _, price in ticks],
+        ordinals=[0] * len(ticks), encoded=[b""] * len(ticks),
+    )  # fmt: skip
+
+
+def past(ticks: Sequence[Tick]) -> HistoryColumns:
+    return HistoryColumns(
+        asset="A", offset_us=0, ts_us=[us for us, _ in ticks], stamps=[str(us) for us, _ in ticks],
+        prices=[price for _, price in ticks], ordinals=[0] * len(ticks),
+    )  # fmt: skip
+
+
+def ohlc(candles: AssetCandles, timeframe: str) -> dict[int, tuple[float, float, float, float]]:
+    return {c.timestamp: (c.open, c.high, c.low, c.close) for c in candles.candles(timeframe, 100_000)}
+
+
+def at(second: float, price: str) -> Tick:
+    return START_US + round(second * 1e6), price
+
+
+prices = st.integers(100_000, 199_999).map(lambda number: f"1.{number:06d}")
+arrivals = st.lists(st.tuples(st.integers(0, 40_000), st.integers(0, 9_900), prices), min_size=1, max_size=120)
+
+
+@settings(max_examples=80, deadline=None)
+@given(steps=arrivals, cut=st.integers(1, 17))
+def test_any_order_of_arrival_within_the_lateness_gives_the_same_candles(
+    steps: list[tuple[int, int, str]], cut: int
+) -> None:
+    ticks: list[Tick] = []
+    clock = START_US
+    for pause_ms, late_ms, price in steps:
+        clock += pause_ms * 1000
+        ticks.append((clock - late_ms * 1000, price))
+    candles = AssetCandles(100_000)
+    for begin in range(0, len(ticks), cut):
+        candles.live(live(ticks[begin : begin + cut], begin + 1), 0.0)
+    for timeframe, seconds in SECONDS.items():
+        assert ohlc(candles, timeframe) == candles_of([(us, float(price)) for us, price in ticks], seconds)
+        assert sum(candle.ticks for candle in candles.candles(timeframe, 100_000)) == len(ticks)
+    assert candles.late == 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(steps=arrivals, split=st.integers(0, 120), overlap=st.integers(0, 40), live_first=st.booleans())
+def test_ticks_that_come_live_and_as_history_count_once(
+    steps: list[tuple[int, int, str]], split: int, overlap: int, live_first: bool
+) -> None:
+    ticks: list[Tick] = []
+    clock = START_US
+    for pause_ms, _, price in steps:
+        clock += pause_ms * 1000 + 1
+        ticks.append((clock, price))
+    history, now = ticks[: split + overlap], ticks[split:]
+    candles = AssetCandles(100_000)
+    if live_first and now:
+        candles.live(live(now), 0.0)
+    candles.past(past(history)) if history else None
+    if not live_first and now:
+        candles.live(live(now), 0.0)
+    for timeframe, seconds in SECONDS.items():
+        assert ohlc(candles, timeframe) == candles_of([(us, float(price)) for us, price in ticks], seconds)
+        assert sum(candle.ticks for candle in candles.candles(timeframe, 100_000)) == len(ticks)
+
+
+@pytest.mark.parametrize("name", ["AUDCAD_otc_20251020.csv", "CADJPY_otc_20251013.csv", "EURUSD_otc_20251015.csv"])
+def test_recorded_ticks_give_the_candles_that_an_independent_computation_gives(name: str) -> None:
+    ticks: list[Tick] = []
+    with recording(f"ticks/{name}").open(newline="") as file:
+        for place, row in enumerate(row for row in csv.reader(file) if row and row[0] not in ("timestamp", "time")):
+            ticks.append((START_US + place * 480_000, row[-1]))
+    candles = AssetCandles(100_000)
+    for begin in range(0, len(ticks), 500):
+        candles.live(live(ticks[begin : begin + 500], begin + 1), 0.0)
+    for timeframe, seconds in SECONDS.items():
+        assert ohlc(candles, timeframe) == candles_of([(us, float(price)) for us, price in ticks], seconds)
+
+
+def test_a_bucket_closes_with_the_first_tick_after_it_and_a_late_one_amends_it() -> None:
+    candles = AssetCandles(200)
+    candles.live(live([at(0, "1.1"), at(14, "1.2")]), 0.0)
+    assert candles.closed == []
+    candles.live(live([at(16, "1.3")], 3), 0.0)
+    assert [(c.timeframe, c.close, c.is_closed, c.quality) for c in candles.closed] == [("15s", 1.2, True, "live")]
+    candles.closed.clear()
+    candles.live(live([at(14.5, "1.9")], 4), 0.0)
+    assert [(c.timeframe, c.close, c.high, c.ticks) for c in candles.closed] == [("15s", 1.9, 1.9, 3)]
+    candles.live(live([at(40, "1.3"), at(14.6, "9")], 5), 0.0)
+    assert candles.late == 1
+    assert candles.candles("15s", 9)[0].close == 1.9
+
+
+def test_a_silent_assets_bucket_closes_by_the_clock_and_no_flat_candle_is_invented() -> None:
+    candles = AssetCandles(200)
+    candles.live(live([at(0, "1.1"), at(10, "1.2")]), 100.0)
+    assert candles.due() == 107.0
+    candles.elapse(106.0, fed=True)
+    assert candles.closed == []
+    candles.elapse(170.0, fed=True)
+    assert [(c.timeframe, c.quality) for c in candles.closed] == [("15s", "live"), ("1m", "live")]
+    assert len(candles.candles("15s", 9)) == 1
+
+
+def test_a_bucket_entered_in_its_middle_is_partial_and_an_outage_is_a_gap_until_history_fills_it() -> None:
+    candles = AssetCandles(200)
+    candles.live(live([at(5, "1.1"), at(16, "1.2"), at(18, "1.3")]), 0.0)
+    candles.live(live([at(26, "1.4"), at(31, "1.5")], 1, "e2"), 0.0)
+    assert [c.quality for c in candles.candles("15s", 9)] == ["partial", "gap", "live"]
+    candles.past(past([at(-1, "1.0"), at(5, "1.1"), at(16, "1.2"), at(18, "1.3"), at(22, "1.9"), at(26, "1.4")]))
+    shown = {c.timestamp * 1_000_000 - START_US: c for c in candles.candles("15s", 9)}
+    assert shown[15_000_000].quality == "backfilled"
+    assert (shown[15_000_000].high, shown[15_000_000].ticks) == (1.9, 4)
+
+
+def test_the_brokers_candle_counts_where_ticks_do_not_cover_the_bucket() -> None:
+    candles = AssetCandles(200)
+    start = START_US // 1_000_000
+    candles.past(past([at(30, "1.1"), at(60, "1.2"), at(90, "1.3"), at(121, "1.4")]))
+    candles.broker(BrokerCandles(asset="A", period_s=60, rows=[(start, 1.0, 2.0, 0.5, 1.5), (start + 60, 9, 9, 9, 9)]))
+    first, second, *_ = candles.candles("1m", 9)
+    assert (first.open, first.high, first.low, first.close, first.quality) == (1.0, 2.0, 0.5, 1.5, "backfilled")
+    assert (second.open, second.high, second.low, second.close) == (1.2, 1.3, 1.2, 1.3)
+
+
+def test_memory_is_bounded_and_columns_that_come_again_change_nothing() -> None:
+    candles = AssetCandles(10)
+    for minute in range(500):
+        column = live([at(minute * 15, "1.1")], minute + 1)
+        candles.live(column, 0.0)
+        candles.live(column, 0.0)
+    kept = candles.candles("15s", 100_000)
+    assert 10 <= len(kept) <= 100
+    assert {candle.ticks for candle in kept} == {1}
