@@ -346,9 +346,9 @@ class BufferKeeper:
 def _chunks(messages: Sequence[Intake], most_ticks: int) -> list[list[Intake]]:
     """Messages in runs of at most so many ticks, at least one a run."""
     chunks: list[list[Intake]] = []
-    weight = most_ticks
+    weight = 0
     for message in messages:
-        if weight + message.ticks > most_ticks:
+        if not chunks or weight + message.ticks > most_ticks:
             chunks.append([])
             weight = 0
         chunks[-1].append(message)

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from support.redis_doubles import MemoryRedis
 from support.stage import Asker, Stage
-from support.ticks import EPOCH, backfill, columns, received, seqs
+from support.ticks import EPOCH, START_US, backfill, columns, received, seqs
 
 from tickwire.actors.buffer_keeper import BufferKeeper, BufferKeeperSettings, Intake
 from tickwire.actors.ports import SpoolFailed
 from tickwire.market.ownership import Ownership
-from tickwire.market.packing import unpack_rows
+from tickwire.market.packing import unpack, unpack_rows
 from tickwire.messages.lifecycle import (
     DrainRequested,
     FeedChanged,
@@ -21,7 +21,7 @@ from tickwire.messages.lifecycle import (
     OutboxForwarded,
     OutboxLost,
 )
-from tickwire.messages.ticks import AssetGranted, AssetRefused, AssetReleased, AssetRequested, TicksAccepted
+from tickwire.messages.ticks import RECEIVED, AssetGranted, AssetRefused, AssetReleased, AssetRequested, Count, TicksAccepted, TicksReceived
 from tickwire.runtime.stores.spool import SqliteSpool
 
 
@@ -400,3 +400,15 @@ def test_a_drain_with_redis_down_is_answered_at_once_with_the_reason(make: Calla
     keeper.redis.go_down("down")
     keeper.stage.step(received(1, columns("A", 1, 1)))
     assert keeper.drain() == [OutboxForwarded(spool_rows=1, error="Redis is not reached (down)")]
+
+
+def test_counts_without_a_tick_are_accepted_too(make: Callable[..., Keeper]) -> None:
+    keeper = make()
+    refused = TicksReceived(
+        sender="run/f1", number=1, feed="f1", source="pocketoption", recv_us=START_US, ticks=0, columns=(),
+        counts=[Count(asset="A", reason=RECEIVED, count=2), Count(asset="A", reason="bad_price", count=2)],
+    )  # fmt: skip
+    keeper.stage.step(refused)
+    (payload,) = keeper.redis.outbox_payloads("p1")
+    entry = unpack(payload)
+    assert (list(entry.rows), list(entry.counted)) == ([], [("A", START_US // 60_000_000 * 60, 2, "bad_price")])

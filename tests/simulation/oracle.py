@@ -45,7 +45,7 @@ def uid_of(tick: Identity) -> str:
 
 def ticks_of(payload: bytes) -> list[Identity]:
     """The ticks of a packed entry."""
-    _, columns = orjson.loads(payload)
+    _, columns, _ = orjson.loads(payload)
     return [
         Identity(source, asset, stamp, price, ordinal)
         for source, _, asset, _, _, stamps, prices, ordinals, _ in columns
@@ -156,6 +156,25 @@ class Durable:
         for row in table.rows:
             if table.refuses(row):
                 raise Violation(f"the store has {row}, which it refuses")
+
+
+    def demand_balanced(self, ledger: Sequence[tuple[str, str, int]]) -> None:
+        """After a full drain: (asset, fate, count) of the ledger account for every tick, each once."""
+        figures: Counter[tuple[str, str]] = Counter()
+        for asset, fate, count in ledger:
+            figures[asset, fate] += count
+        accepted = Counter(tick.asset for tick in self.committed.elements())
+        for asset in {asset for asset, _ in figures} | set(accepted):
+            total = {fate: figures[asset, fate] for fate in FATES}
+            if total["parsed"] != accepted[asset]:
+                raise Violation(f"{accepted[asset]} ticks of {asset} were accepted, the ledger has {total}")
+            if total["received"] != total["parsed"] + total["rejected"] + total["duplicate"]:
+                raise Violation(f"{asset}: received ticks without a fate, or with two: {total}")
+            if total["parsed"] != total["stored"] + total["quarantined"]:
+                raise Violation(f"{asset}: parsed ticks without a fate, or with two: {total}")
+
+
+FATES = ("received", "parsed", "rejected", "duplicate", "stored", "quarantined")
 
 
 class Live:

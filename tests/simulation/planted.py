@@ -14,16 +14,20 @@ from tickwire.actors.buffer_keeper import BufferKeeper
 from tickwire.actors.feed_session import FeedSession
 from tickwire.actors.forwarder import Forwarder, entry_id
 from tickwire.actors.kernel.mailbox import Mailbox
+from tickwire.actors.outbox_reader import OutboxReader
 from tickwire.actors.ports import ListPush, OutboxEntry
 from tickwire.market import packing as packing_module
 from tickwire.market.batching import Batch
 from tickwire.market.identity import tick_uids
+from tickwire.market.intake import Intake
 from tickwire.market.ordinals import Ordinals
 from tickwire.market.ownership import Ownership, continues
 from tickwire.market.rows import Row
+from tickwire.messages.ticks import DUPLICATE, Count
 from tickwire.runtime.redisio.buffer import RedisBuffer
 from tickwire.runtime.redisio.outbox import RedisOutbox
 from tickwire.runtime.redisio.resp import pack
+from tickwire.runtime.stores.ledger import SqliteLedger
 from tickwire.runtime.stores.quarantine import SqliteQuarantine
 from tickwire.runtime.stores.spool import SqliteSpool
 
@@ -244,3 +248,30 @@ def _() -> AbstractContextManager[object]:
         return rows
 
     return patch.object(Forwarder, "_next_rows", all_rows)
+
+
+@bug("the ledger counts an entry that comes again twice")
+def _() -> AbstractContextManager[object]:
+    return patch.object(SqliteLedger, "_mark", lambda _self, _entry: True)
+
+
+@bug("the ledger is told after the acknowledgement")
+def _() -> AbstractContextManager[object]:
+    def late(self: OutboxReader) -> None:
+        settled = list(self._batch.settled)
+        if settled:
+            self._outbox.acknowledge([entry.id for entry in settled])
+            self._batch.acknowledged()
+            self._ledger.post([entry.tally.settled(int(entry.id.partition("-")[2])) for entry in settled])
+
+    return patch.object(OutboxReader, "acknowledge", late)
+
+
+@bug("a repeat is dropped and not counted")
+def _() -> AbstractContextManager[object]:
+    genuine = Intake.take_counts
+
+    def silent(self: Intake) -> list[Count]:
+        return [count for count in genuine(self) if count.reason != DUPLICATE]
+
+    return patch.object(Intake, "take_counts", silent)

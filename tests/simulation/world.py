@@ -90,6 +90,7 @@ class World(Watch):
                 self._drain()
                 self._see_quarantine()
                 self.durable.demand_all()
+                self.durable.demand_balanced(self._ledger())
             except Violation as error:
                 raise Violation(self._explain(error)) from error
             finally:
@@ -110,6 +111,7 @@ class World(Watch):
         with (
             patch("tickwire.runtime.stores.spool.sqlite3", self.disk),
             patch("tickwire.runtime.stores.quarantine.sqlite3", self.disk),
+            patch("tickwire.runtime.stores.ledger.sqlite3", self.disk),
             patch("tickwire.market.identity.os.urandom", self.chance.random.randbytes),
             patch.object(drain_module, "time", _DrainTime(self)),
         ):
@@ -448,6 +450,10 @@ class World(Watch):
             if self._curse is not None:
                 self._see_quarantine()
             self.durable.forgetting(through_row)
+
+    def _ledger(self) -> list[tuple[str, str, int]]:
+        found = self.disk.file("ledger.db").execute("select asset, fate, sum(count) from ledger group by 1, 2")
+        return found.fetchall()
 
     def _see_quarantine(self) -> None:
         db = self.disk.file("quarantine.db")
