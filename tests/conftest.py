@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,21 @@ settings.load_profile("steady")
 
 ENDING_S = 10.0
 """What was told to end may take so long on a busy machine."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", default=False, help="simulation and faults in their long form")
+
+
+@pytest.fixture
+def report(capsys: pytest.CaptureFixture[str]) -> Callable[[object], None]:
+    """Prints figures, past pytest's capturing."""
+
+    def say(figures: object) -> None:
+        with capsys.disabled():
+            print(f"\n{figures}")  # noqa: T201 - figures are to be seen
+
+    return say
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -52,7 +52,7 @@ class PostgresServer:
         # Not in pytest's own folder: whenever another run begins, pytest closes it to everybody else, and a server that
         # runs as another user ends in a panic.
         self._data = Path(tempfile.mkdtemp(prefix="tickwire-postgres-"))
-        self._user = _unprivileged()
+        self.user = _unprivileged()
         self._process: subprocess.Popen[bytes] | None = None
         self._databases = 0
         self.port = free_port()
@@ -125,8 +125,8 @@ class PostgresServer:
 
     def _make_cluster(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        if self._user is not None:
-            os.chown(self._data, self._user.pw_uid, self._user.pw_gid)
+        if self.user is not None:
+            os.chown(self._data, self.user.pw_uid, self.user.pw_gid)
         making = [str(self._binaries / "initdb"), "-D", str(self._data), "-U", "tickwire", "-A", "trust"]
         making += ["-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"]
         made = subprocess.run(making, cwd="/", capture_output=True, timeout=60, check=False, **self._as_user())
@@ -134,9 +134,9 @@ class PostgresServer:
             pytest.fail(f"initdb: {made.stderr.decode(errors='replace')}")
 
     def _as_user(self) -> dict[str, Any]:
-        if self._user is None:
+        if self.user is None:
             return {}
-        user = self._user
+        user = self.user
         # HOME must not stay root's: libraries look for files there and would be refused.
         environment = {**os.environ, "HOME": "/", "USER": user.pw_name, "LOGNAME": user.pw_name}
         return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": [], "env": environment}
