@@ -49,7 +49,8 @@ class OutboxReader:
         """What the batch has settled: into the ledger first, where an entry that comes again counts once."""
         settled = self._batch.settled
         if settled:
-            self._ledger.post([entry.tally.settled(_spool_row(entry.id)) for entry in settled])
+            # An empty entry that only holds a place in the stream bears the number of a spool row to come.
+            self._ledger.post([entry.tally.settled(_spool_row(entry.id)) for entry in settled if entry.tally])
             self._outbox.acknowledge([entry.id for entry in settled])
             self._batch.acknowledged()
 

@@ -61,6 +61,10 @@ class Tally:
             self._oldest.setdefault(row.pair, row.recv_us)
             self._newest[row.pair] = row.recv_us
 
+    def __bool__(self) -> bool:
+        """Whether there is anything to account for."""
+        return bool(self._parsed or self._counted)
+
     def quarantined(self, row: Row) -> None:
         self._quarantined[row.pair, minute_of(row.recv_us)] += 1
 

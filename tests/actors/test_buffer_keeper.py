@@ -21,7 +21,16 @@ from tickwire.messages.lifecycle import (
     OutboxForwarded,
     OutboxLost,
 )
-from tickwire.messages.ticks import RECEIVED, AssetGranted, AssetRefused, AssetReleased, AssetRequested, Count, TicksAccepted, TicksReceived
+from tickwire.messages.ticks import (
+    RECEIVED,
+    AssetGranted,
+    AssetRefused,
+    AssetReleased,
+    AssetRequested,
+    Count,
+    TicksAccepted,
+    TicksReceived,
+)
 from tickwire.runtime.stores.spool import SqliteSpool
 
 

@@ -157,7 +157,6 @@ class Durable:
             if table.refuses(row):
                 raise Violation(f"the store has {row}, which it refuses")
 
-
     def demand_balanced(self, ledger: Sequence[tuple[str, str, int]]) -> None:
         """After a full drain: (asset, fate, count) of the ledger account for every tick, each once."""
         figures: Counter[tuple[str, str]] = Counter()
