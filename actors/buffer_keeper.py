@@ -7,7 +7,7 @@ If it dies  the messages in flight come again; the spool knows the last one take
           committed once. A new boot id forwards what is not stored; uids absorb the repeats.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -27,6 +27,7 @@ from tickwire.messages.ticks import (
     AssetReleased,
     AssetRequested,
     BackfillReceived,
+    TickColumns,
     TicksAccepted,
     TicksReceived,
 )
@@ -93,9 +94,6 @@ class BufferKeeper:
     def open(self) -> None:
         self._spool = self._make_spool()
         self._taken = dict(self._spool.taken())
-        # The last incarnation may have ended behind a commit of theirs.
-        self._unaccepted[:] = [each for each in self._unaccepted if each.number > self._taken.get(each.sender, 0)]
-        self._taken |= {message.sender: message.number for message in self._unaccepted}
         self._redis = self._make_redis()
         self._forwarder = Forwarder(
             self._redis,
@@ -104,6 +102,7 @@ class BufferKeeper:
             window_entries=self._settings.window_entries,
             window_bytes=self._settings.window_bytes,
         )
+        self._take_over_unaccepted()
         self._batch_writer = self._context.address("batch_writer")
         self._metrics = self._context.address("metrics_collector")
         self._gateway = self._context.address("gateway")
@@ -112,6 +111,13 @@ class BufferKeeper:
             _log.info("spool_has_rows", rows=rows, bytes=self._spool.size_bytes)
         self._redis.link.start()
         self._context.after(self._settings.poll_s, Poll(self._context.incarnation))
+
+    def _take_over_unaccepted(self) -> None:
+        """The last incarnation may have ended behind a commit of theirs."""
+        taken = [each for each in self._unaccepted if each.number <= self._taken.get(each.sender, 0)]
+        self._forwarder.remember(_live(taken))
+        self._unaccepted[:] = self._unaccepted[len(taken) :]
+        self._taken |= {message.sender: message.number for message in self._unaccepted}
 
     def step(self, batch: Sequence[object]) -> None:
         fresh: list[Intake] = []
@@ -122,6 +128,8 @@ class BufferKeeper:
             elif isinstance(message, TicksReceived | BackfillReceived):
                 if message.number > self._taken.get(message.sender, 0):
                     fresh.append(message)
+                elif not any(each is message for each in self._unaccepted):
+                    self._forwarder.remember(_live([message]))  # the lists may lack them: who took them died then
             else:
                 others.append(message)
         if fresh:
@@ -165,7 +173,7 @@ class BufferKeeper:
         committed = self._clock.monotonic()
         self._taken.update(taken)
         self._resume()
-        columns = [c for m in messages if isinstance(m, TicksReceived) for c in m.columns]
+        columns = _live(messages)
         self._forwarder.remember(columns)
         self._assets.update(column.asset for column in columns)
         taken_by_redis = self._forwarder.forward(columns, list(zip(rows, payloads, strict=True)))
@@ -341,6 +349,10 @@ class BufferKeeper:
         spool = getattr(self, "_spool", None)
         if spool is not None:
             spool.close()
+
+
+def _live(messages: Iterable[Intake]) -> list[TickColumns]:
+    return [column for each in messages if isinstance(each, TicksReceived) for column in each.columns]
 
 
 def _chunks(messages: Sequence[Intake], most_ticks: int) -> list[list[Intake]]:

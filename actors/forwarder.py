@@ -18,6 +18,8 @@ _log = structlog.get_logger("tickwire.forwarder")
 
 CHUNK_ROWS = 500
 """Rows read from the spool and appended in one round trip when behind."""
+CHUNK_BYTES = 8 * 1024 * 1024
+"""What they may weigh together: a round trip has two seconds."""
 
 
 class Ring:
@@ -44,6 +46,8 @@ class Forwarder:
         self._window_bytes = window_bytes
         self._rings: dict[str, Ring] = {}
         self._dirty: set[str] = set()
+        self._unadopted: set[str] = set()
+        """Assets whose lists in Redis are not known yet: an earlier incarnation may have pushed them."""
         self._forwarded_row = spool.first_row - 1
         self._confirmed: tuple[int, int] | None = None
         self._outstanding: deque[tuple[int, int]] = deque()
@@ -86,15 +90,23 @@ class Forwarder:
             ring = self._rings.get(column.asset)
             if ring is None:
                 ring = self._ring_of(column.asset)
+                self._unadopted.add(column.asset)
             ring.bulks.extend(column.encoded)
             ring.epoch = column.epoch
             ring.seq = column.first_seq + len(column.encoded) - 1
 
     def adopt(self, asset: str) -> None:
-        """Take over the list that Redis has of an asset, so that a rewrite does not shorten it. Raises LinkDown."""
-        if asset not in self._rings:
-            newest = self._redis.newest(asset)
-            self._ring_of(asset).bulks.extend(json_to_bulk(json) for json in reversed(newest))
+        """Take over the list that Redis has of an asset, so that a rewrite does not shorten it. Raises PortErrors."""
+        if asset in self._rings and asset not in self._unadopted:
+            return
+        bulks = [json_to_bulk(json) for json in reversed(self._redis.newest(asset))]
+        there = set(bulks)
+        ring = self._ring_of(asset)
+        lacking = [bulk for bulk in ring.bulks if bulk not in there]  # newer than what is there: pushes go in order
+        ring.bulks = deque(bulks + lacking, maxlen=self._buffer_size)
+        self._unadopted.discard(asset)
+        if ring.epoch:
+            self._dirty.add(asset)
 
     def stand(self, asset: str, epoch: str, seq: int) -> None:
         """The asset goes on after (epoch, seq)."""
@@ -114,25 +126,28 @@ class Forwarder:
         if not self.checked or self.lost:
             self._dirty.update(column.asset for column in columns)
             return False
-        pushes = self._pushes(columns)
-        rows = self._next_rows(entries)
-        if not pushes and not rows:
-            return True
-        boot = self._spool.boot_ms
+        pushes: list[ListPush] = []
         try:
+            for asset in sorted(self._unadopted):
+                self.adopt(asset)
+            pushes = self._pushes(columns)
+            rows = self._next_rows(entries)
+            if not pushes and not rows:
+                return True
+            boot = self._spool.boot_ms
             self._redis.forward(
                 pushes, [OutboxEntry(f"{boot}-{row}", payload) for row, payload in rows], self._after(rows)
             )
         except OutboxMissing as error:
-            self._after_doubt(pushes, "outbox lost")
+            self._after_doubt(columns, pushes, "outbox lost")
             self.lost = str(error)
             return False
         except LinkDown as error:
             self.checked = False
-            self._after_doubt(pushes, error.detail)
+            self._after_doubt(columns, pushes, error.detail)
             return False
         except RedisRefused as error:
-            self._after_doubt(pushes, error.kind)
+            self._after_doubt(columns, pushes, error.kind)
             return False
         self.trouble = ""
         self._dirty.difference_update(push.asset for push in pushes)
@@ -164,8 +179,17 @@ class Forwarder:
         if room <= 0 or self.window_full:
             return ()
         if entries and entries[0][0] == self._forwarded_row + 1 and len(entries) <= room:
-            return entries
-        return self._spool.read(self._forwarded_row, min(room, CHUNK_ROWS)) if self.behind else ()
+            return self._fitting(entries)
+        return self._fitting(self._spool.read(self._forwarded_row, min(room, CHUNK_ROWS))) if self.behind else ()
+
+    def _fitting(self, rows: Sequence[tuple[int, bytes]]) -> Sequence[tuple[int, bytes]]:
+        """As many as the window and one round trip can bear, but one at least."""
+        left = min(CHUNK_BYTES, self._window_bytes - self._outstanding_bytes)
+        for place, (_, payload) in enumerate(rows):
+            left -= len(payload)
+            if left < 0:
+                return rows[: max(1, place)]
+        return rows
 
     def _note_forwarded(self, rows: Sequence[tuple[int, bytes]]) -> None:
         if not rows:
@@ -177,8 +201,9 @@ class Forwarder:
             self._outstanding.append((row, len(payload)))
             self._outstanding_bytes += len(payload)
 
-    def _after_doubt(self, pushes: Sequence[ListPush], trouble: str) -> None:
+    def _after_doubt(self, columns: Sequence[TickColumns], pushes: Sequence[ListPush], trouble: str) -> None:
         self._dirty.update(push.asset for push in pushes)
+        self._dirty.update(column.asset for column in columns)
         if trouble and trouble != self.trouble:
             _log.warning("redis_takes_nothing", reason=trouble, spool_rows=self._spool.last_row - self._forwarded_row)
         self.trouble = trouble

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tickwire.runtime.cli.options import Config, DataDir, Store, load_settings
-from tickwire.runtime.cli.problems import CommandFailed
+from tickwire.runtime.cli.problems import CommandFailed, masked
 
 if TYPE_CHECKING:
     from tickwire.config.settings import Settings
@@ -36,7 +36,7 @@ def migrate(store: Store = None, data_dir: DataDir = None, config: Config = None
             case SqliteStore():
                 _sqlite(url, settings.data_dir)
     except StoreError as error:
-        raise CommandFailed(f"store {shown}: {_masked(str(error), settings.secrets)}") from error
+        raise CommandFailed(f"store {shown}: {masked(str(error), settings.secrets)}") from error
     print(f"{shown}: historical_ticks is ready")
 
 
@@ -85,9 +85,3 @@ def _supabase(url: "SupabaseUrl", settings: "Settings") -> None:
         ) from error
     finally:
         opened.close()
-
-
-def _masked(text: str, secrets: tuple[str, ...]) -> str:
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    return text

@@ -7,6 +7,7 @@ from tickwire.runtime.cli.bench.command import bench
 from tickwire.runtime.cli.config import check_config, show_config
 from tickwire.runtime.cli.history import history
 from tickwire.runtime.cli.migrate import migrate
+from tickwire.runtime.cli.quarantine import drop_quarantined, list_quarantined, retry_quarantined, show_quarantined
 from tickwire.runtime.cli.record import record
 from tickwire.runtime.cli.relay import replay, run
 from tickwire.runtime.cli.simulate import simulate
@@ -32,6 +33,12 @@ def application() -> typer.Typer:
     root.command("history")(history)
     root.command("audit")(audit)
     root.command("bench")(bench)
+    quarantine = typer.Typer(help="Rows that the store refused.", no_args_is_help=True)
+    quarantine.command("list")(list_quarantined)
+    quarantine.command("show")(show_quarantined)
+    quarantine.command("retry")(retry_quarantined)
+    quarantine.command("drop")(drop_quarantined)
+    root.add_typer(quarantine, name="quarantine")
     config = typer.Typer(help="What the settings are, and whether they can be used.", no_args_is_help=True)
     config.command("show")(show_config)
     config.command("check")(check_config)

@@ -1,5 +1,5 @@
 create table if not exists quarantine (
-  id integer primary key,
+  id integer primary key autoincrement,  -- never reused: somebody may have written it down to drop it
   at text not null default current_timestamp,
   reason text not null,
   uid text unique,

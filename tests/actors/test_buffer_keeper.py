@@ -267,6 +267,24 @@ def test_a_new_process_forwards_what_is_not_stored_and_takes_numbers_from_one(tm
     spool.close()
 
 
+def test_a_list_is_made_whole_by_the_heir_of_one_that_died_behind_its_commit(
+    make: Callable[..., Keeper], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper = make()
+    keeper.stage.step(received(1, columns("A", 1, 2)))
+    with monkeypatch.context() as patched, pytest.raises(RuntimeError):
+        patched.setattr(keeper.redis, "call", _bug)
+        keeper.stage.step(received(2, columns("A", 3, 2)))
+    keeper.restart()
+    keeper.stage.step(received(2, columns("A", 3, 2)))
+    keeper.stage.step(received(3, columns("A", 5, 1)))
+    assert keeper.list_seqs() == [5, 4, 3, 2, 1]
+
+
+def _bug(*_: object) -> None:
+    raise RuntimeError("a bug")
+
+
 def test_an_asset_is_granted_with_a_new_epoch_and_marked_as_running(make: Callable[..., Keeper]) -> None:
     keeper = make()
     (grant,) = keeper.ask("A")

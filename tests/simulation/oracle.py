@@ -260,6 +260,19 @@ class Live:
         self._repeats = True
         self._unnoted.clear()
 
+    @property
+    def assets(self) -> Sequence[str]:
+        return list(self._epochs)
+
+    def demand_kept(self, asset: str, kept: Sequence[bytes]) -> None:
+        """When all is at rest the buffer list has the newest ticks of its epoch, without a hole."""
+        epoch = self._epochs[asset][-1]
+        newest = self._next[asset, epoch] - 1
+        seqs = [tick["seq"] for tick in map(orjson.loads, kept) if tick["epoch"] == epoch]
+        due = [newest - i for i in range(min(newest, self._buffer_size))]
+        if seqs != due:
+            raise Violation(f"the buffer of {asset} has {seqs} of epoch {epoch}, {due} are due")
+
     def keep(self, asset: str, kept: Sequence[bytes]) -> None:
         """A buffer list has changed: newest first, each once, live ticks only, none beyond the bound."""
         if len(kept) > self._buffer_size:

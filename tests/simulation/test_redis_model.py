@@ -177,7 +177,7 @@ def link(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisLink]:
 def test_the_model_answers_as_the_server_does(link: RedisLink, request: pytest.FixtureRequest) -> None:
     SameAnswers.link = link
     examples = 2_000 if request.config.getoption("--long", default=False) else 200
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         SameAnswers,
         settings=settings(
             max_examples=examples,

@@ -36,6 +36,16 @@ SETTLE_S = 4.0
 """Virtual seconds in which what was read is handed on: links come up, feeds are granted their assets."""
 ENDING_S = 3.0
 STOP_S = 8.0
+LISTS_LOST = {
+    "actor crashed",
+    "clean stop",
+    "process killed",
+    "redis dies",
+    "redis fails over",
+    "redis flushed",
+    "redis key deleted",
+}
+"""Faults after which a buffer list may lack what nobody remembers."""
 SHARED = "EURUSD_otc"
 """An asset that two feeds have."""
 
@@ -166,6 +176,16 @@ class World(Watch):
             raise Violation(f"the spool is not empty: {self._spool_rows()} rows")
         if self._in_stream():
             raise Violation(f"the outbox is not empty: {self._in_stream()} entries")
+        if self._lists_are_whole():
+            self._demand_lists()
+
+    def _lists_are_whole(self) -> bool:
+        """Lists are mended from memory: what was not pushed when that ended stays out."""
+        return not LISTS_LOST & set(self.chance.faults)
+
+    def _demand_lists(self) -> None:
+        for asset in self.live.assets:
+            self.live.demand_kept(asset, self.redis.data.get(self.keys.ticks(asset).encode(), []))
 
     def _spool_rows(self) -> int:
         count: int = self.disk.file("spool.db").execute("select count(*) from spool").fetchone()[0]

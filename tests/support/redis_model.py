@@ -77,11 +77,8 @@ class RedisModel:
         name = command[0].upper()
         if self.refusal is None:
             return None
-        if self.refusal == "out of memory":
-            denied = queued or name in DENIED_WHEN_FULL
-        else:
-            denied = name in WRITES
-        if not denied:
+        full = self.refusal == "out of memory"
+        if name not in (DENIED_WHEN_FULL if full else WRITES) and not (full and queued):
             return None
         return hiredis.ReplyError(REFUSALS[self.refusal])
 

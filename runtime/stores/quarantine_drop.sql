@@ -1,0 +1,2 @@
+delete from quarantine
+where :ids is null or id in (select value from json_each(:ids))

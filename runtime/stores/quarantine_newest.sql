@@ -1,0 +1,4 @@
+select id, at, reason, uid, pair, price, ts_us, recv_us, source, entry_id, payload
+from quarantine
+order by id desc
+limit :limit

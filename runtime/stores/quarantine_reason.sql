@@ -1,0 +1,1 @@
+update quarantine set reason = :reason where id = :id
