@@ -1,7 +1,7 @@
 """The data directory's disk: real SQLite, in memory, whose files outlive a killed process and whose writes can fail.
 
 What was committed stays; what was not is rolled back when the process ends, as SQLite's journal promises. It stands in
-for the module `sqlite3` in `runtime/stores/spool.py` and `quarantine.py`.
+for the module `sqlite3` in `runtime/stores/spool.py`, `quarantine.py` and `ledger.py`.
 """
 
 import sqlite3
@@ -26,8 +26,8 @@ class Disk:
         """Asked at each write: whether this one fails."""
         self.forgetting: Callable[[sqlite3.Connection, int], None] = lambda _db, _row: None
         """Told before spool rows are deleted: up to and with which."""
-        self.committed: Callable[[], None] = lambda: None
-        """Told after a transaction was committed."""
+        self.committed: Callable[[str], None] = lambda _name: None
+        """Told after a transaction on a file was committed."""
         self._files: dict[str, sqlite3.Connection] = {}
 
     def connect(self, path: Path, **_: object) -> "DiskConnection":
@@ -71,7 +71,7 @@ class DiskConnection:
             self._disk.forgetting(self._db, parameters[0])
         cursor = self._db.execute(sql, parameters)
         if word == "commit":
-            self._disk.committed()
+            self._disk.committed(self._name)
         self._disk.point(f"after {word} {self._name}")
         return cursor
 

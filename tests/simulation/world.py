@@ -450,7 +450,9 @@ class World(Watch):
             elif sender == "publisher" and isinstance(message, TicksPublished):
                 self.live.note(message)
 
-    def _committed(self) -> None:
+    def _committed(self, name: str) -> None:
+        if name != "spool.db":
+            return
         rows = (
             self.disk.file("spool.db")
             .execute("select row, entry from spool where row > ? order by row", (self._seen_row,))
