@@ -58,6 +58,14 @@ def _children() -> list[str]:
             state, parent = fields.split()[:2]
         except (OSError, ValueError):
             continue  # it ended while we looked
-        if int(parent) == os.getpid():
+        if int(parent) == os.getpid() and not _tracks_resources(stat.parent):
             found.append(f"process {name.replace('(', '')}{' (not waited for)' if state == 'Z' else ''}")
     return found
+
+
+def _tracks_resources(process: Path) -> bool:
+    """Multiprocessing keeps one helper of its own, which ends with us."""
+    try:
+        return b"multiprocessing.resource_tracker" in (process / "cmdline").read_bytes()
+    except OSError:
+        return True  # it ended while we looked
