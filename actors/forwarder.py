@@ -204,7 +204,11 @@ class Forwarder:
     def _after_doubt(self, columns: Sequence[TickColumns], pushes: Sequence[ListPush], trouble: str) -> None:
         self._dirty.update(push.asset for push in pushes)
         self._dirty.update(column.asset for column in columns)
-        if trouble and trouble != self.trouble:
+        self.note(trouble)
+
+    def note(self, trouble: str) -> None:
+        """Redis took nothing, and why."""
+        if trouble != self.trouble:
             _log.warning("redis_takes_nothing", reason=trouble, spool_rows=self._spool.last_row - self._forwarded_row)
         self.trouble = trouble
 
@@ -231,6 +235,7 @@ class Forwarder:
             self.start_over(f"its last id is {last or 'gone'}, {self._confirmed[0]}-{self._confirmed[1]} was confirmed")
         self._in_stream = self._redis.outbox_length()
         self.checked = True
+        self.trouble = ""
 
     def repair(self, reason: str) -> None:
         """Stream or group is gone, says who reads it. Raises PortErrors."""
