@@ -124,7 +124,7 @@ class BufferKeeper:
     def _take_over_unaccepted(self) -> None:
         """The last incarnation may have ended behind a commit of theirs."""
         taken = [each for each in self._unaccepted if each.number <= self._taken.get(each.sender, 0)]
-        self._forwarder.remember(_live(taken))
+        self._forwarder.remember_again(_live(taken))
         self._unaccepted[:] = self._unaccepted[len(taken) :]
         self._taken |= {message.sender: message.number for message in self._unaccepted}
 
@@ -138,7 +138,7 @@ class BufferKeeper:
                 if message.number > self._taken.get(message.sender, 0):
                     fresh.append(message)
                 elif not any(each is message for each in self._unaccepted):
-                    self._forwarder.remember(_live([message]))  # the lists may lack them: who took them died then
+                    self._forwarder.remember_again(_live([message]))
             else:
                 others.append(message)
         if fresh:
