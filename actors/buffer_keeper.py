@@ -14,12 +14,20 @@ import structlog
 
 from tickwire.actors.forwarder import Forwarder
 from tickwire.actors.kernel.behaviour import Context
-from tickwire.actors.ports import BufferRedis, Clock, PortError, Spool, SpoolFailed
+from tickwire.actors.ports import BufferRedis, Clock, PortError, RedisRefused, Spool, SpoolFailed
 from tickwire.market.identity import new_epoch
 from tickwire.market.ownership import Ownership, continues
 from tickwire.market.packing import pack
 from tickwire.messages.addressing import ReplyTo
-from tickwire.messages.lifecycle import DrainRequested, FeedChanged, FeedHeld, LinkChanged, OutboxForwarded, OutboxLost
+from tickwire.messages.lifecycle import (
+    DrainRequested,
+    FeedChanged,
+    FeedHeld,
+    LinkChanged,
+    LinkState,
+    OutboxForwarded,
+    OutboxLost,
+)
 from tickwire.messages.telemetry import SpoolMeasured
 from tickwire.messages.ticks import (
     AssetGranted,
@@ -89,6 +97,7 @@ class BufferKeeper:
         self._early: dict[str, AssetRequested] = {}
         self._granted: dict[str, AssetGranted] = {}
         self._drains: list[ReplyTo] = []
+        self._trouble_told = ""
         self._unaccepted = unaccepted
 
     def open(self) -> None:
@@ -115,7 +124,7 @@ class BufferKeeper:
     def _take_over_unaccepted(self) -> None:
         """The last incarnation may have ended behind a commit of theirs."""
         taken = [each for each in self._unaccepted if each.number <= self._taken.get(each.sender, 0)]
-        self._forwarder.remember(_live(taken))
+        self._forwarder.remember_again(_live(taken))
         self._unaccepted[:] = self._unaccepted[len(taken) :]
         self._taken |= {message.sender: message.number for message in self._unaccepted}
 
@@ -129,7 +138,7 @@ class BufferKeeper:
                 if message.number > self._taken.get(message.sender, 0):
                     fresh.append(message)
                 elif not any(each is message for each in self._unaccepted):
-                    self._forwarder.remember(_live([message]))  # the lists may lack them: who took them died then
+                    self._forwarder.remember_again(_live([message]))
             else:
                 others.append(message)
         if fresh:
@@ -137,6 +146,7 @@ class BufferKeeper:
         for message in others:
             self._handle(message)
         self._answer_drains()
+        self._tell_trouble()
 
     def _handle(self, message: object) -> None:
         match message:
@@ -262,8 +272,8 @@ class BufferKeeper:
     # -- Redis -------------------------------------------------------------------------------------------------
 
     def _on_link_changed(self, change: LinkChanged) -> None:
-        self._metrics.tell(change)
-        self._gateway.tell(change)
+        self._tell_link(change)
+        self._trouble_told = ""
         early, self._early = self._early, {}
         if change.state == "up":
             self._reach(self._forwarder.reconnected)
@@ -273,6 +283,19 @@ class BufferKeeper:
         else:
             for request in early.values():
                 self._on_asset_requested(request)
+
+    def _tell_link(self, change: LinkChanged) -> None:
+        self._metrics.tell(change)
+        self._gateway.tell(change)
+
+    def _tell_trouble(self) -> None:
+        """A server that answers and takes nothing is no better than one that is away: say so by name."""
+        trouble = self._forwarder.trouble
+        if trouble == self._trouble_told or not self._redis.link.up:
+            return
+        self._trouble_told = trouble
+        state: LinkState = "degraded" if trouble else "up"
+        self._tell_link(LinkChanged(owner="buffer_keeper", link="redis", state=state, detail=trouble))
 
     def _on_outbox_lost(self, lost: OutboxLost) -> None:
         if self._redis.link.up:
@@ -302,6 +325,8 @@ class BufferKeeper:
     def _reach(self, act: Callable[[], None]) -> None:
         try:
             act()
+        except RedisRefused as error:
+            self._forwarder.note(error.kind)
         except PortError as error:
             _log.warning("redis_not_reached", error=str(error))
 

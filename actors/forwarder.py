@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 import structlog
 
 from tickwire.actors.ports import BufferRedis, LinkDown, ListPush, OutboxEntry, OutboxMissing, RedisRefused, Spool
-from tickwire.market.codec import json_to_bulk
+from tickwire.market.codec import bulk_to_json, json_to_bulk, tick_position
 from tickwire.messages.ticks import TickColumns
 
 _log = structlog.get_logger("tickwire.forwarder")
@@ -87,25 +87,34 @@ class Forwarder:
     def remember(self, columns: Iterable[TickColumns]) -> None:
         """Keep live ticks for the lists."""
         for column in columns:
-            ring = self._rings.get(column.asset)
-            if ring is None:
-                ring = self._ring_of(column.asset)
-                self._unadopted.add(column.asset)
+            ring = self._rings.get(column.asset) or self._ring_of(column.asset)
             ring.bulks.extend(column.encoded)
             ring.epoch = column.epoch
             ring.seq = column.first_seq + len(column.encoded) - 1
 
+    def remember_again(self, columns: Iterable[TickColumns]) -> None:
+        """Ticks that came before: the lists may lack them, if an earlier incarnation died with them in its hands."""
+        for column in columns:
+            ring = self._ring_of(column.asset)
+            known = ring.seq - column.first_seq + 1 if column.epoch == ring.epoch else 0
+            if column.epoch >= ring.epoch and known < len(column.encoded):  # later epochs sort higher
+                ring.bulks.extend(column.encoded[max(0, known) :])
+                ring.epoch, ring.seq = column.epoch, column.first_seq + len(column.encoded) - 1
+                self._dirty.add(column.asset)
+
     def adopt(self, asset: str) -> None:
         """Take over the list that Redis has of an asset, so that a rewrite does not shorten it. Raises PortErrors."""
-        if asset in self._rings and asset not in self._unadopted:
-            return
-        bulks = [json_to_bulk(json) for json in reversed(self._redis.newest(asset))]
-        there = set(bulks)
         ring = self._ring_of(asset)
-        lacking = [bulk for bulk in ring.bulks if bulk not in there]  # newer than what is there: pushes go in order
-        ring.bulks = deque(bulks + lacking, maxlen=self._buffer_size)
+        if asset not in self._unadopted:
+            return
+        newest = self._redis.newest(asset)
+        head = tick_position(newest[0]) if newest else ("", 0)
+        lacking = [bulk for bulk in ring.bulks if tick_position(bulk_to_json(bulk)) > head]
+        ring.bulks = deque([*map(json_to_bulk, reversed(newest)), *lacking], maxlen=self._buffer_size)
+        if not ring.epoch:
+            ring.epoch, ring.seq = head
         self._unadopted.discard(asset)
-        if ring.epoch:
+        if lacking:
             self._dirty.add(asset)
 
     def stand(self, asset: str, epoch: str, seq: int) -> None:
@@ -114,7 +123,11 @@ class Forwarder:
         ring.epoch, ring.seq = epoch, seq
 
     def _ring_of(self, asset: str) -> Ring:
-        return self._rings.setdefault(asset, Ring(self._buffer_size))
+        ring = self._rings.get(asset)
+        if ring is None:
+            ring = self._rings[asset] = Ring(self._buffer_size)
+            self._unadopted.add(asset)
+        return ring
 
     def forward(self, columns: Sequence[TickColumns], entries: Sequence[tuple[int, bytes]]) -> bool:
         """Push these ticks and send the next rows. `entries` are just-committed rows, to spare reading them back.
@@ -204,7 +217,11 @@ class Forwarder:
     def _after_doubt(self, columns: Sequence[TickColumns], pushes: Sequence[ListPush], trouble: str) -> None:
         self._dirty.update(push.asset for push in pushes)
         self._dirty.update(column.asset for column in columns)
-        if trouble and trouble != self.trouble:
+        self.note(trouble)
+
+    def note(self, trouble: str) -> None:
+        """Redis took nothing, and why."""
+        if trouble != self.trouble:
             _log.warning("redis_takes_nothing", reason=trouble, spool_rows=self._spool.last_row - self._forwarded_row)
         self.trouble = trouble
 
@@ -231,9 +248,11 @@ class Forwarder:
             self.start_over(f"its last id is {last or 'gone'}, {self._confirmed[0]}-{self._confirmed[1]} was confirmed")
         self._in_stream = self._redis.outbox_length()
         self.checked = True
+        self.trouble = ""
 
     def repair(self, reason: str) -> None:
         """Stream or group is gone, says who reads it. Raises PortErrors."""
+        self.lost = reason  # until all of it is done
         self._redis.make_outbox()
         self.start_over(reason)
         self.lost = ""

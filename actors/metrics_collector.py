@@ -23,6 +23,7 @@ from tickwire.messages.telemetry import (
     HistoryMeasured,
     RowsQuarantined,
     SpoolMeasured,
+    TicksLeftOut,
     TicksPublished,
 )
 from tickwire.messages.ticks import TicksAccepted
@@ -84,7 +85,7 @@ class MetricsCollector:
                 return True
             case TicksPublished() | TicksAccepted() | SpoolMeasured() | BatchStored() | RowsQuarantined():
                 self._metrics.record(message)
-            case FeedMeasured() | HistoryMeasured() | ClientsMeasured() | AssetsAnnounced():
+            case FeedMeasured() | HistoryMeasured() | TicksLeftOut() | ClientsMeasured() | AssetsAnnounced():
                 self._metrics.record(message)
             case Beat():
                 self._on_beat(message)

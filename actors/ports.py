@@ -316,7 +316,8 @@ class CacheRedis(Protocol):
     def put(self, entries: Sequence[tuple[str, str, bytes]]) -> None:
         """Set (asset, timeframe, JSON array) each with the cache's time to live."""
 
-    def get(self, asset: str, timeframe: str) -> bytes | None: ...
+    def get_many(self, keys: Sequence[tuple[str, str]]) -> Sequence[bytes | None]:
+        """What is set for each (asset, timeframe), in their order, in one round trip."""
 
 
 class HistoryReader(Protocol):

@@ -9,6 +9,8 @@ LPUSH further on are joins of bytes.
 
 from collections.abc import Iterable, Sequence
 
+import orjson
+
 
 def encode_ticks(
     *,
@@ -43,3 +45,14 @@ def json_to_bulk(json: bytes) -> bytes:
 def join_json(bulks: Iterable[bytes]) -> bytes:
     """A JSON array of the ticks in `bulks`."""
     return b"[" + b",".join(map(bulk_to_json, bulks)) + b"]"
+
+
+def tick_position(json: bytes) -> tuple[str, int]:
+    """(epoch, seq) of a tick's JSON; ("", 0), which sorts lowest, for what another writer put there."""
+    try:
+        match orjson.loads(json):
+            case {"epoch": str(epoch), "seq": int(seq)}:
+                return epoch, seq
+    except orjson.JSONDecodeError:
+        pass
+    return "", 0

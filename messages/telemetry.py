@@ -78,6 +78,16 @@ class HistoryMeasured:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TicksLeftOut:
+    """CacheManager → MetricsCollector, at most once a second: stored ticks that no candle shows, since the last one."""
+
+    late: int
+    """Over 10 s behind their asset's clock, and their candle closed."""
+    ahead: int
+    """Over a minute ahead of it, and it went on without them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClientsMeasured:
     """Gateway → MetricsCollector, at most once a second: how many now, and growth since the last one."""
 
@@ -95,6 +105,7 @@ Telemetry = (
     | BatchStored
     | RowsQuarantined
     | HistoryMeasured
+    | TicksLeftOut
     | ClientsMeasured
     | FeedChanged
     | LinkChanged

@@ -12,7 +12,7 @@ from typing import Any
 
 from tickwire.actors.batch_writer import BatchWriter, BatchWriterSettings
 from tickwire.actors.buffer_keeper import BufferKeeper, BufferKeeperSettings, Intake
-from tickwire.actors.cache_manager import CacheManager, Candles
+from tickwire.actors.cache_manager import CacheManager
 from tickwire.actors.gateway import Gateway
 from tickwire.actors.gateway_memory import GatewayMemory
 from tickwire.actors.kernel import ChildSpec, ChildState, Context, MailboxSpec
@@ -24,6 +24,7 @@ from tickwire.actors.tick_ingestor import TickIngestor
 from tickwire.config.settings import Settings
 from tickwire.config.urls import RedisServer
 from tickwire.market.backoff import Backoff
+from tickwire.market.candle_book import CandleBook
 from tickwire.market.identity import new_epoch
 from tickwire.market.offset import OffsetEstimator
 from tickwire.market.ownership import Ownership
@@ -33,6 +34,7 @@ from tickwire.messages.lifecycle import FeedChanged, LinkChanged, LinkState
 from tickwire.runtime.audit import audit
 from tickwire.runtime.feeds import Feed
 from tickwire.runtime.feeds.waiter import SelectorWaiter
+from tickwire.runtime.gateway.admission import access_of
 from tickwire.runtime.gateway.server import HttpServer
 from tickwire.runtime.gateway.services import Services
 from tickwire.runtime.redisio.buffer import RedisBuffer
@@ -234,6 +236,7 @@ class Actors:
     def _gateway(self) -> ChildSpec:
         memory = GatewayMemory()
         settings, given = self._settings, self._given
+        access = access_of(settings.http, settings.secrets)
 
         def server(context: Context) -> HttpServer:
             services = Services(
@@ -245,7 +248,7 @@ class Actors:
                 clock=given.clock,
                 version=installed("tickwire"),
             )
-            return HttpServer(given.listener, services, incarnation=context.incarnation)
+            return HttpServer(given.listener, services, incarnation=context.incarnation, access=access)
 
         def make(context: Context) -> Gateway:
             return Gateway(
@@ -260,8 +263,8 @@ class Actors:
         return _spec("gateway", make, MailboxSpec(high=GATEWAY_HIGH, low=GATEWAY_HIGH // 2, weigh=_ticks))
 
     def _cache_manager(self) -> ChildSpec:
-        candles: Candles = {}
         settings, given = self._settings, self._given
+        candles = CandleBook(settings.cache.size)
 
         def make(context: Context) -> CacheManager:
             return CacheManager(
@@ -270,7 +273,6 @@ class Actors:
                 reader=lambda number: StoreReader(self._make_store, context.me.tell, given.clock, number),
                 clock=given.clock,
                 candles=candles,
-                size=settings.cache.size,
             )
 
         mailbox = MailboxSpec(high=CACHE_HIGH, low=CACHE_HIGH // 2, weigh=_ticks)

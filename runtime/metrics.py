@@ -19,6 +19,7 @@ from tickwire.messages.telemetry import (
     RowsQuarantined,
     SpoolMeasured,
     Telemetry,
+    TicksLeftOut,
     TicksPublished,
 )
 from tickwire.messages.ticks import TicksAccepted
@@ -88,6 +89,8 @@ class RelayMetrics:
                 self._path.quarantined(message)
             case HistoryMeasured():
                 self._edge.history(message)
+            case TicksLeftOut():
+                self._edge.left_out(message)
             case ClientsMeasured():
                 self._edge.clients(message)
             case LinkChanged():
@@ -239,6 +242,7 @@ class _EdgeMetrics:
             "tickwire_history_seconds", "One answer (to all who asked meanwhile).", ["outcome"],
             buckets=CALL_S, registry=registry,
         )  # fmt: skip
+        self._left_out = counter("candle_ticks_left_out", "Stored ticks that no candle shows.", "reason")
         self._clients = Gauge("tickwire_gateway_clients", "Clients connected.", registry=registry)
         self._frames = counter("gateway_frames_sent", "Frames sent to clients.")
         self._conflated = counter("gateway_ticks_conflated", "Ticks that slow clients got as a summary.")
@@ -253,6 +257,10 @@ class _EdgeMetrics:
     def history(self, message: HistoryMeasured) -> None:
         self._answers.labels(message.outcome).inc(message.waiters)
         self._history_seconds.labels(message.outcome).observe(message.seconds)
+
+    def left_out(self, message: TicksLeftOut) -> None:
+        self._left_out.labels("late").inc(message.late)
+        self._left_out.labels("ahead").inc(message.ahead)
 
     def clients(self, message: ClientsMeasured) -> None:
         self._clients.set(message.clients)

@@ -30,8 +30,10 @@ class RedisCache:
         ]
         check(self._link.call(b"".join(commands), len(commands)))
 
-    def get(self, asset: str, timeframe: str) -> bytes | None:
-        replies = self._link.call(pack("GET", self._keys.historical(asset, timeframe)), 1)
+    def get_many(self, keys: Sequence[tuple[str, str]]) -> Sequence[bytes | None]:
+        if not keys:
+            return []
+        commands = [pack("GET", self._keys.historical(asset, timeframe)) for asset, timeframe in keys]
+        replies: list[bytes | None] = self._link.call(b"".join(commands), len(commands))
         check(replies)
-        payload: bytes | None = replies[0]
-        return payload
+        return replies

@@ -56,12 +56,12 @@ class StoreReader:
     def _run(self) -> None:
         reason = "an error of its own"
         store: Store | None = None
+        opened = False
         try:
-            store = self._make_store()
-            opened = False
             while (question := self._questions.get()) is not None and not self._closed.is_set():
                 asset, timeframe, limit = question
                 try:
+                    store = store or self._make_store()
                     if not opened:
                         store.open()
                         opened = True

@@ -181,6 +181,21 @@ def test_a_refusing_redis_is_tried_again_until_it_takes_everything(make: Callabl
     assert keeper.list_seqs() == [2, 1]
 
 
+def test_a_redis_that_answers_and_takes_nothing_is_shown_by_name(make: Callable[..., Keeper]) -> None:
+    keeper = make()
+    keeper.redis.refuse("out of memory")
+    keeper.stage.step(received(1, columns("A", 1, 2)))
+    keeper.stage.advance(1.0)
+    keeper.redis.refuse("read-only")
+    keeper.stage.advance(1.0)
+    keeper.redis.refuse(None)
+    keeper.stage.advance(1.0)
+    want = ["up", "degraded: out of memory", "degraded: read-only", "up"]
+    for peer in ("gateway", "metrics_collector"):
+        told = [f"{change.state}: {change.detail}".rstrip(": ") for change in keeper.stage.told(peer, LinkChanged)]
+        assert told == want
+
+
 def test_after_flushall_everything_not_stored_is_forwarded_again(make: Callable[..., Keeper]) -> None:
     keeper = make()
     keeper.stage.step(received(1, columns("A", 1, 2)))
@@ -272,9 +287,10 @@ def test_a_list_is_made_whole_by_the_heir_of_one_that_died_behind_its_commit(
 ) -> None:
     keeper = make()
     keeper.stage.step(received(1, columns("A", 1, 2)))
-    with monkeypatch.context() as patched, pytest.raises(RuntimeError):
+    with monkeypatch.context() as patched:
         patched.setattr(keeper.redis, "call", _bug)
-        keeper.stage.step(received(2, columns("A", 3, 2)))
+        with pytest.raises(RuntimeError):
+            keeper.stage.step(received(2, columns("A", 3, 2)))
     keeper.restart()
     keeper.stage.step(received(2, columns("A", 3, 2)))
     keeper.stage.step(received(3, columns("A", 5, 1)))

@@ -5,14 +5,17 @@ from support.redis_doubles import MemoryRedis
 from support.stage import Asker, Stage
 from support.ticks import columns, received
 
-from tickwire.actors.cache_manager import FLIGHT_S, CacheManager, Candles
+from tickwire.actors.cache_manager import CacheManager
+from tickwire.actors.history_desk import FLIGHT_S
+from tickwire.market.candle_book import CandleBook
 from tickwire.messages.candles import Candle, CandleClosed
 from tickwire.messages.history import HistoryFailed, HistoryLoaded, HistoryRequested, HistoryServed
 from tickwire.messages.lifecycle import ReaderEnded
 
 
 class Reader:
-    def __init__(self) -> None:
+    def __init__(self, number: int) -> None:
+        self.number = number
         self.asked: list[tuple[str, str, int]] = []
         self.closed = False
 
@@ -28,19 +31,26 @@ class Bench:
         self.redis = redis or MemoryRedis()
         self.stage = Stage("cache_manager")
         self.readers: list[Reader] = []
-        self.candles: Candles = {}
+        self.candles = CandleBook(200)
+        self.incarnation = 0
         self.start()
 
     def start(self) -> None:
+        """Start the actor, anew if it ran."""
+        self.incarnation += 1
+        self.stage.context.incarnation = self.incarnation
         self.actor = CacheManager(
             self.stage.context, cache=self.redis.cache, reader=self.reader, clock=self.stage.clock,
-            candles=self.candles, size=200,
+            candles=self.candles,
         )  # fmt: skip
         self.stage.open(self.actor)
 
     def reader(self, number: int) -> Reader:
-        self.readers.append(Reader())
+        self.readers.append(Reader(number))
         return self.readers[-1]
+
+    def end_of_reader(self) -> ReaderEnded:
+        return ReaderEnded(reader="store", reason="killed", incarnation=self.readers[-1].number)
 
     def ask(self, limit: int = 200, asset: str = "A", timeframe: str = "15s") -> Asker:
         asker = Asker()
@@ -115,16 +125,43 @@ def test_a_reader_that_does_not_answer_is_replaced_and_the_asker_told() -> None:
     bench.stage.advance(FLIGHT_S + 0.1)
     assert isinstance(asker.answers[0], HistoryFailed)
     assert bench.readers[0].closed
-    assert len(bench.readers) == 2
-    bench.stage.step(ReaderEnded(reader="store", reason="late news", incarnation=1))
+    bench.stage.step(ReaderEnded(reader="store", reason="late news", incarnation=bench.readers[0].number))
+    assert bench.ask().answers == []
     assert len(bench.readers) == 2
 
 
-def test_a_reader_that_ends_is_replaced_and_its_question_fails_at_once() -> None:
+def test_a_reader_that_ends_fails_its_question_at_once_and_the_next_is_made_after_a_pause_that_grows() -> None:
     bench = Bench()
+    for pause in (0.5, 1.0, 2.0, 4.0):
+        asker = bench.ask()
+        bench.stage.step(bench.end_of_reader())
+        bench.stage.step(bench.end_of_reader())
+        assert isinstance(asker.answers[0], HistoryFailed)
+        made = len(bench.readers)
+        (refused,) = bench.ask().answers
+        assert isinstance(refused, HistoryFailed)
+        bench.stage.advance(pause - 0.01)
+        (refused,) = bench.ask().answers
+        assert isinstance(refused, HistoryFailed)
+        assert f"{0.01:.1f} s" in refused.reason
+        assert len(bench.readers) == made
+        bench.stage.advance(0.02)
+    bench.ask()
+    bench.stage.step(HistoryLoaded(asset="A", timeframe="15s", candles=[], source="store"))
+    bench.stage.step(bench.end_of_reader())
+    bench.stage.advance(0.51)
+    assert bench.ask(asset="B").answers == []
+    assert len(bench.readers) == 6
+
+
+def test_an_end_told_to_an_earlier_incarnation_leaves_the_present_reader_alone() -> None:
+    bench = Bench()
+    bench.ask()
+    old = bench.end_of_reader()
+    bench.start()
     asker = bench.ask()
-    bench.stage.step(ReaderEnded(reader="store", reason="killed", incarnation=1))
-    assert isinstance(asker.answers[0], HistoryFailed)
+    bench.stage.step(old)
+    assert asker.answers == []
     assert len(bench.readers) == 2
 
 

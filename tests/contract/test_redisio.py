@@ -419,8 +419,14 @@ def test_candles_are_kept_with_their_time_to_live(engine: Engine) -> None:
     cache = engine.cache()
     cache.put([(ASSET, "1m", b"[1]"), (HASHED, "5m", b"[2]")])
     cache.put([(ASSET, "1m", b"[3]")])
-    assert (cache.get(ASSET, "1m"), cache.get(HASHED, "5m"), cache.get(ASSET, "5m")) == (b"[3]", b"[2]", None)
+    assert list(cache.get_many([(HASHED, "5m"), (ASSET, "5m"), (ASSET, "1m")])) == [b"[2]", None, b"[3]"]
     assert 3590 <= engine.ttl(engine.keys.historical(ASSET, "1m")) <= 3600
+
+
+def test_no_candles_are_put_and_read_without_a_round_trip(engine: Engine) -> None:
+    cache = engine.cache()
+    cache.put([])
+    assert list(cache.get_many([])) == []
 
 
 def test_assets_are_registered_beside_those_known(engine: Engine) -> None:

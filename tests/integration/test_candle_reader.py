@@ -14,6 +14,7 @@ from support.ticks import columns, received
 
 from tickwire.actors.cache_manager import CacheManager
 from tickwire.actors.ports import Store, StoreUnavailable
+from tickwire.market.candle_book import CandleBook
 from tickwire.market.candle_codec import decode_candles
 from tickwire.market.keys import Keys
 from tickwire.market.rows import Row
@@ -77,7 +78,7 @@ def test_a_store_that_is_down_is_said_and_a_thread_that_ends_is_never_silent(mon
     reader.close()
     assert isinstance(answer, HistoryLoaded)
     assert answer.error == "not today"
-    StoreReader(missing, told.put, StageClock(), 7)
+    StoreReader(missing, told.put, StageClock(), 7).read("A", "1m", 10)
     ended = told.get(timeout=PATIENCE_S)
     assert isinstance(ended, ReaderEnded)
     assert ended.incarnation == 7
@@ -92,7 +93,7 @@ def test_closed_candles_stand_in_a_real_redis_and_expire(tmp_path: Path) -> None
         told: queue.Queue[object] = queue.Queue()
         store = tmp_path / "ticks.db"
         actor = CacheManager(
-            stage.context, cache=lambda: RedisCache(link, Keys()), clock=stage.clock, candles={}, size=200,
+            stage.context, cache=lambda: RedisCache(link, Keys()), clock=stage.clock, candles=CandleBook(200),
             reader=lambda number: StoreReader(lambda: SqliteStore(store), told.put, stage.clock, number),
         )  # fmt: skip
         stage.open(actor)

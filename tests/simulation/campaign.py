@@ -1,18 +1,22 @@
 """Many seeds: in this process, or spread over processes of their own; what they cost and what they found."""
 
 import logging
-import multiprocessing
+import os
+import subprocess
+import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import orjson
 import structlog
 from simulation.oracle import Violation
 from simulation.world import World
 
-CHUNK = 50
+TESTS = Path(__file__).parent.parent
 
 
 @dataclass(slots=True)
@@ -32,6 +36,22 @@ class Figures:
         self.faults += other.faults
         self.failed |= other.failed
 
+    def to_json(self) -> bytes:
+        values = {
+            "seeds": self.seeds,
+            "turns": self.turns,
+            "seconds": self.seconds,
+            "faults": dict(self.faults),
+            "failed": self.failed,
+        }
+        return orjson.dumps(values, option=orjson.OPT_NON_STR_KEYS)
+
+    @classmethod
+    def from_json(cls, text: bytes) -> "Figures":
+        values = orjson.loads(text)
+        failed = {int(seed): explanation for seed, explanation in values["failed"].items()}
+        return cls(values["seeds"], values["turns"], values["seconds"], Counter(values["faults"]), failed)
+
     def __str__(self) -> str:
         kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(self.faults.items()))
         return (
@@ -42,7 +62,10 @@ class Figures:
 
 def quiet() -> None:
     """Crashes and outages by the thousand: their log lines would cost most of the time."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL),
+        logger_factory=structlog.ReturnLoggerFactory(),
+    )
 
 
 def run(seeds: Iterable[int]) -> Figures:
@@ -62,14 +85,27 @@ def run(seeds: Iterable[int]) -> Figures:
     return figures
 
 
-def run_spread(seeds: Sequence[int], *, processes: int = 2) -> Figures:
+def run_spread(seeds: range, *, processes: int = 2) -> Figures:
     """The same in several processes."""
-    chunks = [seeds[i : i + CHUNK] for i in range(0, len(seeds), CHUNK)]
+    command = [sys.executable, "-m", "simulation.campaign", str(seeds.stop)]
+    environment = {**os.environ, "PYTHONPATH": str(TESTS)}
     figures = Figures()
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=spawn, initializer=quiet) as pool:
-        for each in pool.map(run, chunks):
-            figures.add(each)
+    with ExitStack() as stack:
+        running = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [*command, str(seeds.start + place), str(processes)],
+                    cwd=TESTS,
+                    env=environment,
+                    stdout=subprocess.PIPE,
+                )
+            )
+            for place in range(processes)
+        ]
+        answers = [each.communicate()[0] for each in running]
+    assert not any(each.returncode for each in running), "a process of the simulation has failed; it says why above"
+    for answer in answers:
+        figures.add(Figures.from_json(answer))
     return figures
 
 
@@ -81,3 +117,9 @@ def first_failure(seeds: Iterable[int]) -> tuple[int, str] | None:
         except Violation as error:
             return seed, str(error)
     return None
+
+
+if __name__ == "__main__":
+    quiet()
+    last, first, step = map(int, sys.argv[1:])
+    sys.stdout.buffer.write(run(range(first, last, step)).to_json())

@@ -52,7 +52,7 @@ class Chance:
         """A seed has some kinds of faults and not others: each alone shows more than all at once."""
         pick = self.random.random
         return Rates(
-            crash=0.01 if pick() < 0.5 else 0.0,
+            crash=0.015 if pick() < 0.5 else 0.0,
             kill=0.002 if pick() < 0.4 else 0.0,
             redis_call=0.03 if pick() < 0.5 else 0.0,
             redis_event=0.02 if pick() < 0.6 else 0.0,
@@ -60,7 +60,7 @@ class Chance:
             store_event=0.006 if pick() < 0.3 else 0.0,
             disk=0.005 if pick() < 0.25 else 0.0,
             feed=0.03 if pick() < 0.6 else 0.0,
-            stop=0.006 if pick() < 0.4 else 0.0,
+            stop=0.012 if pick() < 0.4 else 0.0,
         )
 
     def strikes(self, rate: float) -> bool:

@@ -1,10 +1,10 @@
 """`pytest tests/simulation --long` runs more seeds."""
 
-import logging
 from collections.abc import Iterator
 
 import pytest
 import structlog
+from simulation.campaign import quiet
 
 SHORT, LONG = 2_000, 10_000
 
@@ -19,6 +19,6 @@ def seeds(request: pytest.FixtureRequest) -> range:
 def quiet_logs() -> Iterator[None]:
     """Crashes and outages by the thousand: their log lines would cost most of the time."""
     before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    quiet()
     yield
     structlog.configure(**before)

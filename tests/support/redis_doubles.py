@@ -392,9 +392,11 @@ class MemoryCache:
             self._redis.strings[key] = payload
             self._redis.ttls[key] = self._ttl_s
 
-    def get(self, asset: str, timeframe: str) -> bytes | None:
-        key = self._redis.keys.historical(asset, timeframe)
-        return self._redis.call(self.link, lambda: self._redis.strings.get(key))
+    def get_many(self, keys: Sequence[tuple[str, str]]) -> Sequence[bytes | None]:
+        if not keys:
+            return []
+        names = [self._redis.keys.historical(asset, timeframe) for asset, timeframe in keys]
+        return self._redis.call(self.link, lambda: [self._redis.strings.get(name) for name in names])
 
 
 class MemoryRegistry:

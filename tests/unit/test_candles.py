@@ -60,7 +60,7 @@ def test_any_order_of_arrival_within_the_lateness_gives_the_same_candles(
     for timeframe, seconds in SECONDS.items():
         assert ohlc(candles, timeframe) == candles_of([(us, float(price)) for us, price in ticks], seconds)
         assert sum(candle.ticks for candle in candles.candles(timeframe, 100_000)) == len(ticks)
-    assert candles.late == 0
+    assert candles.order.late == 0
 
 
 @settings(max_examples=60, deadline=None)
@@ -108,7 +108,7 @@ def test_a_bucket_closes_with_the_first_tick_after_it_and_a_late_one_amends_it()
     candles.live(live([at(14.5, "1.9")], 4), 0.0)
     assert [(c.timeframe, c.close, c.high, c.ticks) for c in candles.closed] == [("15s", 1.9, 1.9, 3)]
     candles.live(live([at(40, "1.3"), at(14.6, "9")], 5), 0.0)
-    assert candles.late == 1
+    assert candles.order.late == 1
     assert candles.candles("15s", 9)[0].close == 1.9
 
 
