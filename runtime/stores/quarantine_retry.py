@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tickwire.actors.ports import Store, StoreRefusedRows
 from tickwire.market.batching import Batch
+from tickwire.market.ledger import Tally
 from tickwire.market.packing import UnknownPacking, unpack_rows
 from tickwire.market.rows import Row
 from tickwire.runtime.stores.quarantine_desk import Held, Ids, QuarantineDesk
@@ -53,12 +54,12 @@ class _Page:
     def run(self, outcome: Outcome) -> None:
         for id, rows in self._rows.items():
             if id not in self._again:
-                self._batch.add(str(id), rows)
+                self._batch.add(str(id), rows, Tally(rows, ()))
         try:
             while self._batch:
                 self._write(self._batch.head(self._store.batch_rows))
         finally:
-            self._settle(map(int, self._batch.settled), outcome)
+            self._settle([int(entry.id) for entry in self._batch.settled], outcome)
 
     def _unpacked(self, held: Held) -> Sequence[Row]:
         if held.row is not None:

@@ -653,7 +653,7 @@ def totals(writer: Writer) -> dict[str, int]:
     found: dict[str, int] = {}
     for account in accounts(writer.ledger.postings(), {}):
         for fate in ("received", "parsed", "stored", "quarantined"):
-            found[fate] = found.get(fate, 0) + account.total(fate)  # type: ignore[arg-type]
+            found[fate] = found.get(fate, 0) + account.total(fate)
     return found
 
 

@@ -21,6 +21,7 @@ from tickwire.messages.candles import Candle
 from tickwire.messages.clients import StateAnswered, StateRequested
 from tickwire.messages.history import HistoryFailed, HistoryRequested, HistoryServed
 from tickwire.messages.lifecycle import FeedChanged, LinkChanged
+from tickwire.runtime.audit import Audit
 from tickwire.runtime.clock import SystemClock
 from tickwire.runtime.gateway.admission import Limits
 from tickwire.runtime.gateway.listen import listen, url_of
@@ -116,6 +117,7 @@ class RunningGateway:
                 cache=context.address("cache_manager").tell,
                 metrics=lambda: b"tickwire_up 1\n",
                 actors=self.supervisor.states,
+                audit=lambda since, asset: Audit(accounts=(), holes=(), unreadable_entries=0),
                 clock=clock,
                 version="9.9",
             )
