@@ -74,7 +74,8 @@ class BrokerSession:
     def next_due_ms(self) -> int:
         """When `due` has something next."""
         beats = [self._market[asset].stamp_ms(number) for asset, number in self._next.items()]
-        return min([self._next_ping_ms, *beats])
+        overdue = [] if self._pong_until_ms is None else [self._pong_until_ms + 1]
+        return min([self._next_ping_ms, *overdue, *beats])
 
     def _on_event(self, text: bytes, now_ms: int) -> bytes:
         try:

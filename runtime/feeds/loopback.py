@@ -94,6 +94,11 @@ class LoopbackClient:
             self._poll(timeout_s, writing=False)
         self._woken = False
 
+    def read(self) -> None:
+        """Take in what has come by now, without waiting. Raises ClientGone."""
+        self._answer()
+        self._poll(0, writing=False)
+
     def take_messages(self) -> list[bytes]:
         """What the client has sent since the last call, text and binary alike."""
         messages, self._messages = self._messages, []
@@ -105,6 +110,7 @@ class LoopbackClient:
             self._protocol.send_close(code, reason)
             self._answers += b"".join(self._protocol.data_to_send())
             while True:
+                self.take_messages()  # unread ones would end every wait at once
                 self.wait(None)
 
     def wake(self) -> None:

@@ -80,12 +80,14 @@ class SimulatedBroker:
         )
         client.write(session.opening(self._now_ms()))
         while not session.closing:
+            now_ms = self._now_ms()
+            client.read()  # after the look at the clock: an answer that came by then is not overdue
             for message in client.take_messages():
-                client.write(session.receive(message, self._now_ms()))
-            frames = session.due(self._now_ms())
+                client.write(session.receive(message, now_ms))
+            frames = session.due(now_ms)
             if frames:
+                self._count(session)  # first, so that whoever has read a tick finds it counted
                 client.write(frames)
-                self._count(session)
             if not session.closing:
                 client.wait(max(0.0, (session.next_due_ms() - self._now_ms()) / 1000))
         client.finish(1000, "")
