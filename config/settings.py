@@ -5,23 +5,23 @@
 shows the value itself.
 """
 
-import json
 import re
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import unquote
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     field_validator,
     model_validator,
 )
 
+from tickwire.config.group import Group, comma_items, items
+from tickwire.config.http_settings import HttpSettings as HttpSettings
+from tickwire.config.http_settings import split_address as split_address
 from tickwire.config.urls import (
     DEFAULT_FEED,
     FeedUrl,
@@ -54,30 +54,8 @@ _PLACEHOLDERS = {
 }
 
 
-class Group(BaseModel):
-    """Settings that belong together. Frozen; unknown names are errors; errors and repr show no secrets."""
-
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-def _items(value: Any, separator: str) -> Any:
-    """A list from one string, as an environment variable or a flag gives it."""
-    if not isinstance(value, str):
-        return value
-    if value.lstrip().startswith("["):
-        try:
-            return json.loads(value)
-        except ValueError as error:
-            raise ValueError('is no JSON list; write ["…", "…"]') from error
-    return [item.strip() for item in value.split(separator) if item.strip()]
-
-
 def _feeds(value: Any) -> Any:
-    return _items(value, "\n")
-
-
-def _assets(value: Any) -> Any:
-    return _items(value, ",")
+    return items(value, "\n")
 
 
 def _checked_feeds(urls: tuple[str, ...]) -> tuple[str, ...]:
@@ -105,19 +83,6 @@ def _checked_store(url: str) -> str:
     return url
 
 
-def split_address(address: str) -> tuple[str, int]:
-    """`HOST:PORT` or `[IPV6]:PORT` as (host, port). Raises ValueError."""
-    found = re.fullmatch(r"(?:\[([0-9A-Fa-f:.%]+)\]|([A-Za-z0-9._-]+)):([0-9]{1,5})", address)
-    if found is None or int(found[3]) > 65_535:
-        raise ValueError("write HOST:PORT such as 127.0.0.1:3001 (port 0 picks a free one)")
-    return found[1] or found[2], int(found[3])
-
-
-def _checked_address(address: str) -> str:
-    split_address(address)
-    return address
-
-
 class RedisSettings(Group):
     url: Annotated[str, AfterValidator(_checked_redis), Field(repr=False)] = "embedded:"
     """embedded:, redis://… or rediss://…; may hold a password."""
@@ -136,19 +101,6 @@ class StoreSettings(Group):
     @property
     def parsed(self) -> StoreUrl:
         return parse_store(self.url)
-
-
-class HttpSettings(Group):
-    address: Annotated[str, AfterValidator(_checked_address)] = "127.0.0.1:3001"
-    """HOST:PORT to listen on; port 0 picks a free one."""
-
-    @property
-    def host(self) -> str:
-        return split_address(self.address)[0]
-
-    @property
-    def port(self) -> int:
-        return split_address(self.address)[1]
 
 
 class BatchSettings(Group):
@@ -206,7 +158,7 @@ class Settings(Group):
     """Spool, embedded Redis' data, the default store, run.json: one run at a time."""
     feeds: Annotated[tuple[str, ...], BeforeValidator(_feeds), AfterValidator(_checked_feeds)] = (DEFAULT_FEED,)
     """Feed URLs, most trusted first; as one string: a JSON list, or one URL a line."""
-    assets: Annotated[tuple[str, ...], BeforeValidator(_assets), AfterValidator(_checked_assets)] = ()
+    assets: Annotated[tuple[str, ...], BeforeValidator(comma_items), AfterValidator(_checked_assets)] = ()
     """Take these alone; empty takes all. As one string: commas between."""
     market_data: bool = False
     """Publish every tick on the channel `market_data` too."""
@@ -239,7 +191,12 @@ class Settings(Group):
         """Every secret text in these settings, for masking."""
         found = [
             secret.get_secret_value()
-            for secret in (self.pocketoption_session, self.supabase_service_role_key, self.supabase_anon_key)
+            for secret in (
+                self.pocketoption_session,
+                self.supabase_service_role_key,
+                self.supabase_anon_key,
+                self.http.token_secret,
+            )
             if secret is not None
         ]
         if self.pocketoption_session is not None:

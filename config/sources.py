@@ -16,7 +16,8 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, SecretStr
 
-from tickwire.config.settings import Group, Settings
+from tickwire.config.group import Group
+from tickwire.config.settings import Settings
 
 PREFIX = "TICKWIRE_"
 FILE_VARIABLE = "TICKWIRE_CONFIG"

@@ -24,18 +24,23 @@ _PLAIN = re.compile(r"[^\s\"'\\=]+")
 _log = structlog.get_logger("tickwire")
 
 
+def spellings(secrets: Iterable[str]) -> list[str]:
+    """The secrets in their usual spellings (percent, JSON and Python escapes), the longest first."""
+    found = {
+        spelling
+        for secret in secrets
+        if len(secret) >= SHORTEST_SECRET
+        for spelling in (secret, quote(secret, safe=""), json.dumps(secret)[1:-1], repr(secret)[1:-1])
+    }
+    return sorted(found, key=len, reverse=True)
+
+
 class Masker:
-    """Replaces every known secret in a text, in its usual spellings too (percent, JSON and Python escapes)."""
+    """Replaces every known secret in a text, in its usual spellings too."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        spellings = {
-            spelling
-            for secret in secrets
-            if len(secret) >= SHORTEST_SECRET
-            for spelling in (secret, quote(secret, safe=""), json.dumps(secret)[1:-1], repr(secret)[1:-1])
-        }
-        longest_first = sorted(spellings, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+        known = spellings(secrets)
+        self._pattern = re.compile("|".join(map(re.escape, known))) if known else None
 
     def __call__(self, text: str) -> str:
         return self._pattern.sub("***", text) if self._pattern is not None else text

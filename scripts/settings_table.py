@@ -15,7 +15,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from tickwire.config.settings import Group, Settings
+from tickwire.config.group import Group
+from tickwire.config.settings import Settings
 from tickwire.config.sources import environment_name, setting_paths
 from tickwire.runtime.cli.options import FLAGS
 

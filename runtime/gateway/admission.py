@@ -1,14 +1,17 @@
 """Who may talk to the gateway, and how many at once.
 
-On loopback: requests to a localhost name, from a localhost page or from no page at all. A page of any other site that
-the user happens to visit can reach 127.0.0.1 too; its Origin gives it away, and a rebound DNS name its Host.
-On any other address: pages that came from that same address.
+A page of any site that the user happens to visit can reach 127.0.0.1 too; its Origin gives it away, and a rebound DNS
+name its Host. So both are held against what is known here, on every address. Where there is a secret, clients
+show a token that it signed; an address that other machines reach has one, or says that it is open.
 """
 
 import ipaddress
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+
+from tickwire.config.http_settings import HttpSettings, is_loopback
+from tickwire.runtime.gateway.tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,33 +42,72 @@ class Limits:
     """Without any frame, pongs included, a client is dead."""
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host's name or address (without port and brackets) is this machine's loopback."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """Whom settings let in, beside this machine."""
+
+    origins: frozenset[str] = frozenset()
+    hosts: frozenset[str] = frozenset()
+    tokens: Tokens | None = field(default=None, repr=False)
+    """None: none is asked for."""
+    open: bool = False
+    """Whether that is meant so on an address that other machines reach."""
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    """No answer holds one of these, whatever error text they got into."""
+
+
+def access_of(http: HttpSettings, secrets: tuple[str, ...]) -> Access:
+    """As the settings say. The name that is listened on and those of allowed pages are good for Host."""
+    secret = http.token_secret
+    return Access(
+        origins=frozenset(http.allowed_origins),
+        hosts=frozenset({http.host.lower(), *http.allowed_hosts, *map(_name_of, http.allowed_origins)}),
+        tokens=Tokens(secret.get_secret_value(), http.token_audience) if secret is not None else None,
+        open=http.open,
+        secrets=secrets,
+    )
 
 
 class Policy:
-    """The rules for Host and Origin of one listening address."""
+    """The rules for Host, Origin and token of one listening address."""
 
-    def __init__(self, bound_host: str) -> None:
+    def __init__(self, bound_host: str, access: Access) -> None:
         self.loopback = is_loopback(bound_host)
+        self._access = access
+
+    @property
+    def asks_for_tokens(self) -> bool:
+        return self._access.tokens is not None
 
     def refusal(self, host: str | None, origin: str | None) -> str | None:
-        """Why a request with these headers is refused; None if it is not."""
-        if self.loopback and (host is None or not is_loopback(_name_of(f"//{host}"))):
-            return f"Host {host!r:.100} is not this machine; use localhost or 127.0.0.1"
-        if origin is None:
+        """Why a request with these headers is refused, whatever its token; None if it is not."""
+        if not (self.loopback or self._access.open or self._access.tokens is not None):
+            return "this address can be reached from other machines and there is no secret for tokens"
+        if host is None or not self._is_mine(_name_of(f"//{host}")):
+            return f"Host {host!r:.100} is not this relay; name it in http.allowed_hosts"
+        if origin is None or self._is_allowed(origin):
             return None
-        if self.loopback:
-            good = origin.startswith(("http://", "https://")) and is_loopback(_name_of(origin))
-        else:
-            good = host is not None and origin.lower() in (f"http://{host.lower()}", f"https://{host.lower()}")
-        return None if good else f"Origin {origin!r:.100} may not use this relay"
+        return f"Origin {origin!r:.100} may not use this relay; name it in http.allowed_origins"
+
+    def _is_mine(self, name: str) -> bool:
+        """Names can be rebound to this machine by whoever owns them; addresses can't."""
+        return name in self._access.hosts or is_loopback(name) or (not self.loopback and _is_address(name))
+
+    def _is_allowed(self, origin: str) -> bool:
+        local = self.loopback and origin.startswith(("http://", "https://")) and is_loopback(_name_of(origin))
+        return local or origin.lower() in self._access.origins
+
+    def until(self, token: str | None) -> float:
+        """Until when, in seconds UTC, a client is let in with this token. Raises BadToken."""
+        return self._access.tokens.until(token) if self._access.tokens is not None else float("inf")
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _name_of(url: str) -> str:
@@ -97,3 +139,22 @@ class Places:
         self._taken[address] -= 1
         if not self._taken[address]:
             del self._taken[address]
+
+
+class Allowance:
+    """So many messages at once, and so many a second in the long run."""
+
+    def __init__(self, burst: float, per_s: float, now: float) -> None:
+        self._burst = burst
+        self._per_s = per_s
+        self._left = burst
+        self._at = now
+
+    def earn(self, now: float) -> None:
+        self._left = min(self._burst, self._left + (now - self._at) * self._per_s)
+        self._at = now
+
+    def spend(self) -> bool:
+        """Whether one more is allowed."""
+        self._left -= 1
+        return self._left >= 0

@@ -9,49 +9,28 @@ candle once it can take them; one that stays behind is closed with 1008. Nothing
 
 import asyncio
 import socket
-from collections.abc import Sequence
+import time
 from contextlib import suppress
-from copy import copy
 
 from uvicorn.server import ServerState
-from websockets.exceptions import NegotiationError
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import OPEN
-from websockets.server import ServerProtocol
-from websockets.typing import Subprotocol
 
 from tickwire.actors.kernel.behaviour import PutResult
 from tickwire.messages.clients import CandleOut, ChannelWanted
-from tickwire.runtime.gateway.admission import Limits, Places, Policy
+from tickwire.runtime.gateway.admission import Allowance, Limits, Places, Policy
+from tickwire.runtime.gateway.backlog import Backlog
 from tickwire.runtime.gateway.fanout import Channel, Fanout
-from tickwire.runtime.gateway.frames import PING, GapFrame, Summary, TicksFrame, error_frame
+from tickwire.runtime.gateway.frames import PING, GapFrame, TicksFrame, error_frame
+from tickwire.runtime.gateway.handshake import Protocol, judge, respond
 from tickwire.runtime.gateway.requests import BadRequest, LeavesAsset, WantsChannel, read_request
-
-PATH = "/ws"
-PROTOCOL = Subprotocol("tickwire.v1.json")
 
 KERNEL_BYTES = 256 * 1024
 """Of the socket's own send buffer: what lies there grows old unseen."""
-HELD_MOST = 4096
-"""Summaries and candles kept for a slow client."""
 PING_EVERY = 20
 """Beats."""
 CLOSING_S = 2.0
-
-
-class _Protocol(ServerProtocol):
-    def select_subprotocol(self, subprotocols: Sequence[Subprotocol]) -> Subprotocol | None:
-        """Ours, also where none is offered; a client that wants another is refused."""
-        if not subprotocols:
-            return None
-        if PROTOCOL not in subprotocols:
-            raise NegotiationError(f"the sub-protocol here is {PROTOCOL}")
-        return PROTOCOL
-
-    def fail(self, code: int, reason: str = "") -> None:
-        """Too big a message is refused like any other against the rules."""
-        super().fail(CloseCode.POLICY_VIOLATION if code == CloseCode.MESSAGE_TOO_BIG else code, reason)
 
 
 class Connection(asyncio.Protocol):
@@ -67,17 +46,17 @@ class Connection(asyncio.Protocol):
         self._places = places
         self._limits = limits
         self._state = state
-        self._protocol = _Protocol(subprotocols=[PROTOCOL], max_size=limits.message_bytes)
+        self._protocol = Protocol(limits.message_bytes)
         self._open = False
         self._address: str | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._message = b""
-        self._allowance = limits.messages_burst
         self._heard_at = self._loop.time()
+        self._allowance = Allowance(limits.messages_burst, limits.messages_per_s, self._heard_at)
+        self._until = float("inf")
         self._queue: list[bytes] = []
         self._slow_since: float | None = None
-        self._held: dict[str, list[Summary | bytes]] = {}
-        self._held_candles: dict[tuple[str, str, int], bytes] = {}
+        self._backlog = Backlog()
 
     # -- the transport's calls
 
@@ -98,10 +77,8 @@ class Connection(asyncio.Protocol):
             self._address = None
 
     def data_received(self, data: bytes) -> None:
-        now = self._loop.time()
-        earned = (now - self._heard_at) * self._limits.messages_per_s
-        self._allowance = min(self._limits.messages_burst, self._allowance + earned)
-        self._heard_at = now
+        self._heard_at = self._loop.time()
+        self._allowance.earn(self._heard_at)
         self._protocol.receive_data(data)
         for event in self._protocol.events_received():
             if isinstance(event, Request):
@@ -123,54 +100,42 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._slow_since = None
-        for pieces in self._held.values():
-            self._queue += [piece.frame() if isinstance(piece, Summary) else piece for piece in pieces]
-        self._queue += self._held_candles.values()
-        self._held.clear()
-        self._held_candles.clear()
+        self._queue += self._backlog.take_all()
         if self._queue:
             self._fanout.line_up(self)
 
     # -- opening
 
     def _on_request(self, request: Request) -> None:
-        status, text = self._refusal(request)
-        response = self._protocol.reject(status, text) if status else self._protocol.accept(request)
+        verdict = judge(request, self._policy)
+        response = respond(self._protocol, request, verdict)
         self._protocol.send_response(response)
         if response.status_code != 101:
             self._fanout.refused += 1
             return
-        address = self._transport.get_extra_info("peername")
-        self._address = address[0] if isinstance(address, tuple) else ""
+        self._until = verdict.until
         self._cancel_timer()
         self._open = True
-        connected = self._transport.get_extra_info("socket")
         with suppress(OSError):
+            connected = self._transport.get_extra_info("socket")
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES)
-        if not self._places.take(self._address):
-            self._address = None
-            self._fanout.refused += 1
-            self._send_protocol()
-            self.close(CloseCode.TRY_AGAIN_LATER, "too many connections; try again later")
-            return
-        self._send_protocol()  # the handshake goes out before the first frame
-        self._fanout.add(self)
+        self._take_place()
 
-    def _refusal(self, request: Request) -> tuple[int, str]:
-        """A status and why, (0, "") where the handshake may go on."""
-        if request.path.partition("?")[0] != PATH:
-            return 404, f"There is no WebSocket here; connect to {PATH}.\n"
-        hosts, origins = request.headers.get_all("Host"), request.headers.get_all("Origin")
-        if len(hosts) > 1 or len(origins) > 1:
-            return 400, "Host and Origin may be given once.\n"
-        refused = self._policy.refusal(hosts[0] if hosts else None, origins[0] if origins else None)
-        return (403, f"{refused}.\n") if refused else (0, "")
+    def _take_place(self) -> None:
+        peer = self._transport.get_extra_info("peername")
+        address = peer[0] if isinstance(peer, tuple) else ""
+        self._send_protocol()  # the handshake goes out before the first frame
+        if self._places.take(address):
+            self._address = address
+            self._fanout.add(self)
+        else:
+            self._fanout.refused += 1
+            self.close(CloseCode.TRY_AGAIN_LATER, "too many connections; try again later")
 
     # -- reading
 
     def _on_frame(self, frame: Frame) -> None:
-        self._allowance -= 1
-        if self._allowance < 0:
+        if not self._allowance.spend():
             self._fanout.refused += 1
             self.close(CloseCode.POLICY_VIOLATION, f"over {self._limits.messages_per_s:g} messages a second")
             return
@@ -228,35 +193,23 @@ class Connection(asyncio.Protocol):
             self._fanout.line_up(self)
 
     def put_snapshot(self, asset: str, frame: bytes) -> None:
-        for piece in self._held.pop(asset, ()):
-            self.put(piece.frame() if isinstance(piece, Summary) else piece)
+        for held in self._backlog.take_asset(asset):
+            self.put(held)
         self.put(frame)
 
     def put_ticks(self, frame: TicksFrame | GapFrame) -> None:
         if self._slow_since is None:
             self.put(frame.data)
             return
-        pieces = self._held.setdefault(frame.asset, [])
-        if isinstance(frame, GapFrame):
-            pieces.append(frame.data)
-        else:
+        if isinstance(frame, TicksFrame):
             self._fanout.conflated += frame.summary.n
-            last = pieces[-1] if pieces else None
-            if isinstance(last, Summary) and last.followed_by(frame.summary):
-                last.merge(frame.summary)
-                return
-            pieces.append(copy(frame.summary))
-        self._check_held(len(pieces))
+        if not self._backlog.add_ticks(frame):
+            self._too_slow()
 
     def put_candle(self, candle: CandleOut, frame: bytes) -> None:
         if self._slow_since is None:
             self.put(frame)
-            return
-        self._held_candles[candle.asset, candle.timeframe, candle.timestamp] = frame
-        self._check_held(len(self._held_candles))
-
-    def _check_held(self, count: int) -> None:
-        if count > HELD_MOST:
+        elif not self._backlog.add_candle(candle, frame):
             self._too_slow()
 
     def flush(self) -> int:
@@ -277,6 +230,8 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
         elif self._slow_since is not None and now - self._slow_since > self._limits.slow_s:
             self._too_slow()
+        elif time.time() > self._until:
+            self.close(CloseCode.POLICY_VIOLATION, "the token has expired; come back with another")
         elif (beat + self.id) % PING_EVERY == 0 and self._slow_since is None:
             self._transport.write(PING)
 
@@ -310,8 +265,7 @@ class Connection(asyncio.Protocol):
     def _leave(self) -> None:
         self._open = False
         self._queue.clear()
-        self._held.clear()
-        self._held_candles.clear()
+        self._backlog.clear()
         self._fanout.remove(self)
 
     def _send_protocol(self) -> None:

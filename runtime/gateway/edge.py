@@ -1,4 +1,4 @@
-"""Around the HTTP application: who may ask, `X-Request-ID`, and the headers that every answer carries."""
+"""Around the HTTP application: who may ask, `X-Request-ID`, the headers of every answer, and no secret in any."""
 
 import re
 import uuid
@@ -9,6 +9,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tickwire.runtime.gateway.admission import Policy
 from tickwire.runtime.gateway.problems import Problem, problem_response
+from tickwire.runtime.gateway.redaction import Redaction
+from tickwire.runtime.gateway.tokens import BadToken, bearer
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}", re.ASCII)
 CONTENT_SECURITY_POLICY = (
@@ -16,15 +18,18 @@ CONTENT_SECURITY_POLICY = (
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 METHODS = "GET, HEAD, OPTIONS"
+WITHOUT_TOKEN = frozenset({"/", "/favicon.ico", "/healthz", "/readyz"})
+"""They tell nothing of the market: the page, and whether the process lives and is ready (to strangers, no details)."""
 
 
 class Edge:
     """An ASGI application around another."""
 
-    def __init__(self, app: ASGIApp, policy: Policy, refused: Callable[[], None]) -> None:
+    def __init__(self, app: ASGIApp, policy: Policy, refused: Callable[[], None], redaction: Redaction) -> None:
         self._app = app
         self._policy = policy
         self._refused = refused
+        self._redaction = redaction
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -34,23 +39,41 @@ class Edge:
         origin = headers.get("origin")
         given = headers.get("x-request-id", "")
         request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-        refusal = self._policy.refusal(headers.get("host"), origin)
+        refusal = self._refusal(scope, headers)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                added = _headers(request_id, origin if refusal is None else None)
+                allowed = None if refusal is not None and refusal.status == 403 else origin
                 answer = MutableHeaders(scope=message)
-                for name, value in added:
+                for name, value in _headers(request_id, allowed):
                     answer.setdefault(name, value)
+            elif message.get("body"):
+                message["body"] = self._redaction(message["body"])
             await send(message)
 
         if refusal is not None:
             self._refused()
-            await problem_response(Problem(403, "forbidden", refusal))(scope, receive, send_with_headers)
+            asks = {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else None
+            await problem_response(refusal, asks)(scope, receive, send_with_headers)
         elif scope["method"] == "OPTIONS" and origin is not None:
             await _Preflight()(scope, receive, send_with_headers)
         else:
             await self._app(scope, receive, send_with_headers)
+
+    def _refusal(self, scope: Scope, headers: Headers) -> Problem | None:
+        why = self._policy.refusal(headers.get("host"), headers.get("origin"))
+        if why is not None:
+            return Problem(403, "forbidden", why)
+        path = scope["path"]
+        scope.setdefault("state", {})["stranger"] = False
+        if scope["method"] == "OPTIONS" or path.startswith("/static/"):
+            return None  # browsers ask both without a token
+        try:
+            self._policy.until(bearer(headers.get("authorization")))
+        except BadToken as error:
+            scope["state"]["stranger"] = True
+            return None if path in WITHOUT_TOKEN else Problem(401, "unauthorized", str(error))
+        return None
 
 
 def _headers(request_id: str, origin: str | None) -> Iterable[tuple[str, str]]:
@@ -71,7 +94,7 @@ class _Preflight:
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         headers = [
             (b"access-control-allow-methods", METHODS.encode()),
-            (b"access-control-allow-headers", b"X-Request-ID"),
+            (b"access-control-allow-headers", b"Authorization, X-Request-ID"),
             (b"access-control-max-age", b"600"),
         ]
         await send({"type": "http.response.start", "status": 204, "headers": headers})

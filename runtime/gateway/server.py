@@ -14,10 +14,11 @@ from uvicorn.server import ServerState
 
 from tickwire.messages.clients import ToServer
 from tickwire.messages.lifecycle import ReaderEnded
-from tickwire.runtime.gateway.admission import Limits, Places, Policy
+from tickwire.runtime.gateway.admission import Access, Limits, Places, Policy
 from tickwire.runtime.gateway.connection import Connection
 from tickwire.runtime.gateway.fanout import Fanout
 from tickwire.runtime.gateway.http_connection import HttpConnection
+from tickwire.runtime.gateway.redaction import Redaction
 from tickwire.runtime.gateway.services import Services
 from tickwire.runtime.gateway.site import make_site
 
@@ -38,9 +39,16 @@ class HttpServer:
     """One incarnation's. `start`, `post`, `probe` and `close` are the actor's."""
 
     def __init__(
-        self, listener: socket.socket, services: Services, *, incarnation: int, limits: Limits | None = None
+        self,
+        listener: socket.socket,
+        services: Services,
+        *,
+        incarnation: int,
+        access: Access | None = None,
+        limits: Limits | None = None,
     ) -> None:
         """`listener` stays open, whatever becomes of this server."""
+        self._access = access or Access()
         self._limits = limits or Limits()
         self._listener = listener
         self._services = services
@@ -93,9 +101,9 @@ class HttpServer:
 
     async def _serve(self) -> None:
         fanout = Fanout(asyncio.get_running_loop(), self._services.gateway, self._incarnation)
-        policy = Policy(self._listener.getsockname()[0])
-        if not policy.loopback:
-            _log.warning("http_is_open_to_other_machines", remedy="put a proxy with authentication in front")
+        policy = Policy(self._listener.getsockname()[0], self._access)
+        if not (policy.loopback or policy.asks_for_tokens):
+            _log.warning("http_is_open_to_other_machines", remedy="set TICKWIRE_HTTP__TOKEN_SECRET, unset http.open")
         limits = self._limits
         clients = Places(limits.clients, limits.clients_per_address)
         connections = Places(limits.connections, limits.connections_per_address)
@@ -110,7 +118,7 @@ class HttpServer:
             return HttpConnection(connections, limits.handshake_s, **uvicorns)
 
         config = uvicorn.Config(
-            make_site(self._services, policy, refused),
+            make_site(self._services, policy, refused, Redaction(self._access.secrets)),
             http=cast(type[asyncio.Protocol], make_http),
             ws=cast(type[asyncio.Protocol], make_connection),
             lifespan="off",

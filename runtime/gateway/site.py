@@ -8,12 +8,13 @@ from tickwire.runtime.gateway.admission import Policy
 from tickwire.runtime.gateway.edge import Edge
 from tickwire.runtime.gateway.page import add_page, load_page
 from tickwire.runtime.gateway.problems import handle_problems
+from tickwire.runtime.gateway.redaction import Redaction
 from tickwire.runtime.gateway.routes_market import market_routes
 from tickwire.runtime.gateway.routes_system import system_routes
 from tickwire.runtime.gateway.services import Services
 
 
-def make_site(services: Services, policy: Policy, refused: Callable[[], None]) -> Edge:
+def make_site(services: Services, policy: Policy, refused: Callable[[], None], redaction: Redaction) -> Edge:
     """`refused` is called for each request that the policy turns away."""
     app = FastAPI(
         title="tickwire",
@@ -27,4 +28,4 @@ def make_site(services: Services, policy: Policy, refused: Callable[[], None]) -
     app.include_router(system_routes(services))
     app.include_router(market_routes(services))
     add_page(app, load_page())
-    return Edge(app, policy, refused)
+    return Edge(app, policy, refused, redaction)

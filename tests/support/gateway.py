@@ -23,7 +23,7 @@ from tickwire.messages.history import HistoryFailed, HistoryRequested, HistorySe
 from tickwire.messages.lifecycle import FeedChanged, LinkChanged
 from tickwire.runtime.audit import Audit
 from tickwire.runtime.clock import SystemClock
-from tickwire.runtime.gateway.admission import Limits
+from tickwire.runtime.gateway.admission import Access, Limits
 from tickwire.runtime.gateway.listen import listen, url_of
 from tickwire.runtime.gateway.server import HttpServer
 from tickwire.runtime.gateway.services import Services
@@ -87,17 +87,18 @@ class Recorder:
 
 
 class RunningGateway:
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, access: Access, host: str) -> None:
         self.redis = MemoryRedis()
         self.memory = GatewayMemory()
         self.cache = Recorder()
         self.metrics = Recorder()
         self.ingestor = Recorder()
-        self.listener = listen("127.0.0.1", 0)
+        self.listener = listen(host, 0)
         self.url = url_of(self.listener)
         self.port: int = self.listener.getsockname()[1]
         self.servers: list[HttpServer] = []
         self._limits = limits
+        self._access = access
         self.supervisor = Supervisor(
             ROOT,
             [
@@ -121,7 +122,13 @@ class RunningGateway:
                 clock=clock,
                 version="9.9",
             )
-            made = HttpServer(self.listener, services, incarnation=context.incarnation, limits=self._limits)
+            made = HttpServer(
+                self.listener,
+                services,
+                incarnation=context.incarnation,
+                access=self._access,
+                limits=self._limits,
+            )
             self.servers.append(made)
             return made
 
@@ -174,8 +181,10 @@ def _spec(id: str, factory: Callable[[Context], Any]) -> ChildSpec:
 
 
 @contextmanager
-def running_gateway(limits: Limits | None = None) -> Iterator[RunningGateway]:
-    gateway = RunningGateway(limits or Limits())
+def running_gateway(
+    limits: Limits | None = None, access: Access | None = None, *, host: str = "127.0.0.1"
+) -> Iterator[RunningGateway]:
+    gateway = RunningGateway(limits or Limits(), access or Access(), host)
     try:
         gateway.supervisor.start()
         yield gateway

@@ -15,14 +15,18 @@ class WsClient:
 
     def __init__(
         self, url: str, *, origin: str | None = None, subprotocols: list[str] | None = None, host: str | None = None,
-        sockopt: list[tuple[int, int, int]] | None = None,
+        sockopt: list[tuple[int, int, int]] | None = None, query: str = "", header: list[str] | None = None,
     ) -> None:  # fmt: skip
         options: dict[str, Any] = {"suppress_origin": True} if origin is None else {"origin": origin}
         self.socket = websocket.WebSocket(sockopt=sockopt or [])
         self.socket.settimeout(20)
         try:
             self.socket.connect(  # type: ignore[no-untyped-call]  # websocket-client
-                url.replace("http", "ws", 1) + "/ws", subprotocols=subprotocols or [], host=host, **options
+                url.replace("http", "ws", 1) + "/ws" + query,
+                subprotocols=subprotocols or [],
+                host=host,
+                header=header or [],
+                **options,
             )
         except BaseException:
             self.socket.shutdown()  # type: ignore[no-untyped-call]

@@ -72,7 +72,8 @@ def test_every_setting_can_be_given_by_its_environment_name(tmp_path: Path) -> N
     """The names are derived, so a new setting has one; this finds one that can't be set."""
     samples = {
         "data_dir": "there", "feeds": "push:", "assets": "EURUSD", "market_data": "yes", "log_format": "json",
-        "log_level": "debug", "redis.url": "redis://h", "store.url": "sqlite:x.db", "http.address": "h:1",
+        "log_level": "debug", "redis.url": "redis://h", "store.url": "sqlite:x.db", "http.address": "localhost:1",
+        "http.allowed_origins": "https://h", "http.open": "yes", "http.token_secret": "s" * 32,
         "spool.sync": "full", "outbox.window_bytes": "2000000", "pocketoption_session": "s",
         "supabase_service_role_key": "k", "supabase_anon_key": "a",
     }  # fmt: skip
@@ -282,6 +283,7 @@ def test_no_secret_shows_in_what_is_wrong_nor_in_what_is_shown(tmp_path: Path) -
             "REDIS_PASSWORD": CANARY,
             "TICKWIRE_STORE__URL": f"postgresql://user:{CANARY}@host/db",
             "SUPABASE_SERVICE_ROLE_KEY": f"{CANARY}-key",
+            "TICKWIRE_HTTP__TOKEN_SECRET": f"{CANARY}-that-is-long-enough-for-tokens",
         },
         folder=tmp_path,
     )
@@ -289,3 +291,35 @@ def test_no_secret_shows_in_what_is_wrong_nor_in_what_is_shown(tmp_path: Path) -
     shown = {path: value for path, value, _ in loaded.shown()}
     assert shown["redis.url"] == "redis://:***@localhost:6379/0"
     assert shown["supabase_service_role_key"] == "***"
+    assert shown["http.token_secret"] == "***"
+
+
+def test_an_address_that_others_reach_needs_a_secret_or_a_word_that_it_is_open(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, {"TICKWIRE_HTTP__ADDRESS": "0.0.0.0:3001"}, {})
+    assert problem.startswith("http.address (environment TICKWIRE_HTTP__ADDRESS): address 0.0.0.0:3001 can be reached")
+    assert "TICKWIRE_HTTP__TOKEN_SECRET" in problem
+    assert "http.open" in problem
+    secret = "s" * 32
+    for more in ({"TICKWIRE_HTTP__TOKEN_SECRET": secret}, {"TICKWIRE_HTTP__OPEN": "true"}):
+        loaded = load(environ={"TICKWIRE_HTTP__ADDRESS": "0.0.0.0:3001", **more}, folder=tmp_path)
+        assert loaded.settings.http.host == "0.0.0.0"
+    both = {"TICKWIRE_HTTP__TOKEN_SECRET": secret, "TICKWIRE_HTTP__OPEN": "true"}
+    assert "unset one" in problems(tmp_path, both, {})[0]
+
+
+def test_a_secret_for_tokens_is_long_and_comes_from_a_file_too(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, {"TICKWIRE_HTTP__TOKEN_SECRET": "s" * 31}, {})
+    assert problem.startswith("http.token_secret=*** (environment TICKWIRE_HTTP__TOKEN_SECRET): is shorter than 32")
+    (tmp_path / "secret").write_text("s" * 32 + "\n", encoding="utf-8")
+    named = {"TICKWIRE_HTTP__TOKEN_SECRET_FILE": "secret"}
+    (tmp_path / "tickwire.toml").write_text('[http]\ntoken_secret_file = "secret"\n', encoding="utf-8")
+    for environ in (named, {}):
+        secret = load(environ=environ, folder=tmp_path).settings.http.token_secret
+        assert secret is not None
+        assert secret.get_secret_value() == "s" * 32
+
+
+@pytest.mark.parametrize("origin", ["*", "null", "https://*.example", "https://h/", "h", "https://u@h", "ftp://h"])
+def test_an_allowed_page_is_named_exactly(tmp_path: Path, origin: str) -> None:
+    (problem,) = problems(tmp_path, {"TICKWIRE_HTTP__ALLOWED_ORIGINS": f"https://ok.example:8443,{origin}"}, {})
+    assert "is no origin" in problem

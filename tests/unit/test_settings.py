@@ -128,6 +128,7 @@ def test_no_secret_shows_in_repr_str_or_errors() -> None:
         pocketoption_session=SecretStr(CANARY),
         supabase_service_role_key=SecretStr(CANARY),
         supabase_anon_key=SecretStr(CANARY),
+        http=HttpSettings(token_secret=SecretStr(CANARY * 4)),
     )
     assert CANARY not in repr(settings) + str(settings) + repr(settings.redis) + repr(settings.store)
     with pytest.raises(ValidationError) as caught:
@@ -145,8 +146,9 @@ def test_all_secrets_are_known_for_masking_decoded_and_as_written() -> None:
         pocketoption_session=SecretStr('42["auth",{"session":"a:4:{s:10}","isDemo":1}]'),
         supabase_service_role_key=SecretStr("service"),
         supabase_anon_key=SecretStr("anonymous"),
+        http=HttpSettings(token_secret=SecretStr("t" * 32)),
     )
-    assert {"p@ss", "w%2Ford", "w/ord", "a:4:{s:10}", "service", "anonymous"} <= set(settings.secrets)
+    assert {"p@ss", "w%2Ford", "w/ord", "a:4:{s:10}", "service", "anonymous", "t" * 32} <= set(settings.secrets)
 
 
 def test_a_host_sets_only_what_differs() -> None:
