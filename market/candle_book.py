@@ -81,11 +81,12 @@ class CandleBook:
         self._note(name, asset)
 
     def _used(self, name: str) -> AssetCandles:
-        asset = self.get(name)
+        asset = self._assets.get(name)
         if asset is None:
             asset = AssetCandles(self.size)
             self.add(name, asset)
         else:
+            self._assets.move_to_end(name)
             self._touched[name] = None
         return asset
 
@@ -112,10 +113,12 @@ class CandleBook:
         closed: list[tuple[str, Candle]] = []
         for name in self._touched:
             asset = self._assets.get(name)
-            if asset is not None:
+            if asset is None:
+                continue
+            if asset.closed:
                 closed += [(name, candle) for candle in asset.closed]
                 asset.closed.clear()
-                self._note(name, asset)
+            self._note(name, asset)
         self._touched.clear()
         return closed
 
@@ -124,9 +127,10 @@ class CandleBook:
             self.unwritten.update({(name, level): None for level in asset.changed})
             asset.changed.clear()
         order = asset.order
-        self.late += order.late
-        self.ahead += order.ahead
-        order.late = order.ahead = 0
+        if order.late or order.ahead:
+            self.late += order.late
+            self.ahead += order.ahead
+            order.late = order.ahead = 0
         self._alarm(name, asset.due())
 
     def _alarm(self, name: str, due: float | None) -> None:

@@ -38,6 +38,8 @@ class AssetCandles:
         """Live candles that closed, or changed after they had; the owner takes them."""
         self.order = TickOrder()
         self._rollup = Rollup(size, self._base, self._entered)
+        self.changed = self._rollup.changed
+        """Timeframes (by place) whose closed candles changed; the owner takes them."""
         self._buckets: dict[int, Bucket] = {}
         self._retained: deque[Bucket] = deque()
         self._retained_ticks = 0
@@ -46,11 +48,6 @@ class AssetCandles:
         self._begins = False
         """The next tick is the first after a doubt."""
         self._is_live = False
-
-    @property
-    def changed(self) -> set[int]:
-        """Timeframes (by place) whose closed candles changed; the owner takes them."""
-        return self._rollup.changed
 
     # -- what comes in
 
@@ -85,7 +82,8 @@ class AssetCandles:
             self._retained_ticks += bucket.ticks - known
             if start < self._rollup.at:
                 self._amend(start)
-            self._coverage.extend(ts_us[stop - 1])
+            if stop > done + 1:
+                self._coverage.extend(ts_us[stop - 1])
             done = stop
 
     def past(self, columns: HistoryColumns) -> None:

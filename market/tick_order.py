@@ -38,11 +38,14 @@ class TickOrder:
 
         `recv_us` (0 where unknown) judges the first tick of all; `open_us` is the present bucket's start.
         """
-        ts_us = columns[0]
-        clock_us = self.clock_us(now) if self.newest_us else _first_clock(ts_us[0], recv_us)
+        ts_us, newest_us = columns[0], self.newest_us
+        in_order = ts_us[0] >= open_us and (len(ts_us) == 1 or all(map(le, ts_us, islice(ts_us, 1, None))))
+        if in_order and newest_us <= ts_us[-1] <= newest_us + DOUBT_US and not self._held:
+            self.newest_us, self._arrived = ts_us[-1], now
+            return columns
+        clock_us = self.clock_us(now) if newest_us else _first_clock(ts_us[0], recv_us)
         self._arrived = now
-        ordered = len(ts_us) == 1 or all(map(le, ts_us, islice(ts_us, 1, None)))
-        if not ordered or ts_us[0] < open_us or self._held or _leaps(ts_us, clock_us):
+        if not in_order or self._held or _leaps(ts_us, clock_us):
             columns = self._judged(columns, clock_us)
             ts_us = columns[0]
         if ts_us:
