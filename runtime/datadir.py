@@ -135,14 +135,17 @@ class DataDir:
 def find_run(path: Path) -> RunInfo | None:
     """The run on a data directory, for other commands; None where none is (a run.json left behind counts as none)."""
     run = _read_run(path)
-    if run is None:
-        return None
+    return run if run is not None and locked(path) else None
+
+
+def locked(path: Path) -> bool:
+    """Whether somebody runs on a data directory, or is about to."""
     try:
         lock = os.open(path / "lock", os.O_RDWR)
     except OSError:
-        return None
+        return False
     try:
-        return None if lock_file(lock) else run
+        return not lock_file(lock)
     finally:
         os.close(lock)
 

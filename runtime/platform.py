@@ -8,6 +8,7 @@ if sys.platform == "win32":
     import subprocess
 else:
     import fcntl
+    import resource
 
 
 def lock_file(descriptor: int) -> bool:
@@ -30,3 +31,11 @@ def own_session() -> dict[str, Any]:
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"start_new_session": True}
+
+
+def open_files_limit() -> int | None:
+    """How many files and sockets this process may open; None where there is no limit of its own."""
+    if sys.platform == "win32":
+        return None
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return None if soft == resource.RLIM_INFINITY else soft

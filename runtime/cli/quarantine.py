@@ -161,20 +161,14 @@ def _check_there(desk: "QuarantineDesk", ids: Sequence[int] | None) -> None:
 def _check_store(settings: "Settings", ours: str) -> None:
     """Rows must not end in another store than the one that the relay on this directory writes."""
     from tickwire.runtime.datadir import find_run
+    from tickwire.runtime.stores.open import stored_alike
 
     run = find_run(settings.data_dir)
-    if run is not None and not same_store(run.store, ours):
+    if run is not None and not stored_alike(run.store, ours):
         raise CommandFailed(
             f"the relay on {settings.data_dir} stores in {run.store}, this command would in {ours}; "
             "give it the relay's --store"
         )
-
-
-def same_store(one: str, other: str) -> bool:
-    """Whether two masked URLs mean one store. Folders of SQLite's may be relative to other places."""
-    if one.startswith("sqlite:") and other.startswith("sqlite:"):
-        return Path(one).name == Path(other).name
-    return one == other
 
 
 def _ask(question: str) -> None:

@@ -5,6 +5,7 @@ import typer
 from tickwire.runtime.cli.audit import audit
 from tickwire.runtime.cli.bench.command import bench
 from tickwire.runtime.cli.config import check_config, show_config
+from tickwire.runtime.cli.doctor import doctor
 from tickwire.runtime.cli.history import history
 from tickwire.runtime.cli.migrate import migrate
 from tickwire.runtime.cli.quarantine import drop_quarantined, list_quarantined, retry_quarantined, show_quarantined
@@ -32,6 +33,7 @@ def application() -> typer.Typer:
     root.command("status")(status)
     root.command("history")(history)
     root.command("audit")(audit)
+    root.command("doctor")(doctor)
     root.command("bench")(bench)
     quarantine = typer.Typer(help="Rows that the store refused.", no_args_is_help=True)
     quarantine.command("list")(list_quarantined)

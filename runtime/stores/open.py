@@ -50,3 +50,10 @@ def shown_url(url: StoreUrl, data_dir: Path) -> str:
 def sqlite_path(url: SqliteStore, data_dir: Path) -> Path:
     """The file that a `sqlite:` URL means."""
     return Path(url.path) if url.path is not None else data_dir / DEFAULT_FILE
+
+
+def stored_alike(one: str, other: str) -> bool:
+    """Whether two shown URLs mean one store. Paths of SQLite's may be relative to different folders."""
+    if one.startswith("sqlite:") and other.startswith("sqlite:"):
+        return Path(one.removeprefix("sqlite:")).name == Path(other.removeprefix("sqlite:")).name
+    return one == other

@@ -117,11 +117,11 @@ class SqliteStore:
 
     def _migrate(self, db: sqlite3.Connection) -> None:
         """From nothing, or from QuFLX's table. Nothing is written where nothing lacks."""
-        if not _lacking(db):
+        if not lacking(db):
             return
         db.execute("begin immediate")
         try:
-            for name in _lacking(db):  # again: another process may have been at it
+            for name in lacking(db):  # again: another process may have been at it
                 self._add(db, name)
                 self.migrated.append(name)
             db.execute("commit")
@@ -162,10 +162,10 @@ class SqliteStore:
         return StoreMisconfigured(f"{text} ({code}); is another program changing {TABLE}?")
 
 
-def _lacking(db: sqlite3.Connection) -> list[str]:
+def lacking(db: sqlite3.Connection) -> list[str]:
     """What the file lacks, in the order it is to be added."""
     columns = {name for _, name, *_ in db.execute(f"pragma table_info({TABLE})")}
-    lacking = [TABLE] if not columns else [n for n in (*QUFLX_COLUMNS, *OWN_COLUMNS) if n not in columns]
+    found = [TABLE] if not columns else [n for n in (*QUFLX_COLUMNS, *OWN_COLUMNS) if n not in columns]
     indexes = {name: unique for _, name, unique, *_ in db.execute(f"pragma index_list({TABLE})")}
     keyed = not columns or any(
         [column for _, _, column in db.execute(f'pragma index_info("{name}")')] == ["tick_uid"]
@@ -173,4 +173,4 @@ def _lacking(db: sqlite3.Connection) -> list[str]:
         if unique
     )
     pair_index = "historical_ticks_pair_timestamp"
-    return lacking + ([] if keyed else [UID_INDEX]) + ([] if pair_index in indexes else [pair_index])
+    return found + ([] if keyed else [UID_INDEX]) + ([] if pair_index in indexes else [pair_index])

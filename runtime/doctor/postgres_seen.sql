@@ -1,0 +1,1 @@
+select count(*) from historical_ticks where tick_uid = %(uid)s

@@ -1,0 +1,1 @@
+select count(*), coalesce(sum(length(entry)), 0) from spool
