@@ -104,6 +104,7 @@ class TickIngestor:
         address = self._context.address
         self._states_to = [address(name) for name in STATES_TO]
         self._keeper, self._metrics = address("buffer_keeper"), address("metrics_collector")
+        self._gateway = address("gateway")
         self._registry = self._make_registry()
         self._ticks = FeedTicks(
             self._feed,
@@ -186,6 +187,7 @@ class TickIngestor:
                     self._lost(message.reason)
             case LinkChanged():
                 self._metrics.tell(message)
+                self._gateway.tell(message)
                 if message.state == "up" and self._registry is not None:
                     self._registry.rewrite()
             case DrainRequested():

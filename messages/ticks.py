@@ -125,7 +125,7 @@ class AssetRequested:
     asset: str
     feed: str
     incarnation: str
-    """Unique per start of the ingestor, and per time that it gave its assets up. Asked again it gets the same answer."""
+    """Unique per start of the ingestor and per time that it gave its assets up. Asked again it gets the same answer."""
     reply_to: ReplyTo
 
 

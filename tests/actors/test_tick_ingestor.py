@@ -22,6 +22,7 @@ from tickwire.messages.lifecycle import (
     DrainRequested,
     FeedChanged,
     FeedHeld,
+    LinkChanged,
     Subscribe,
     TicksPushed,
     Unsubscribe,
@@ -483,3 +484,10 @@ def test_at_a_recordings_end_nothing_is_stale() -> None:
     feed.pass_time(60.0)
     last = feed.stage.told("gateway", FeedChanged)[-1]
     assert (last.state, last.stale_assets) == ("ended", ())
+
+
+def test_its_link_to_redis_shows_on_the_gateway_and_in_the_metrics(feed: Feed) -> None:
+    change = LinkChanged(owner="tick_ingestor", link="redis", state="degraded", detail="loading")
+    feed.stage.step(change)
+    for listener in ("gateway", "metrics_collector"):
+        assert change in feed.stage.told(listener, LinkChanged)
