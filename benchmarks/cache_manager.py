@@ -6,6 +6,7 @@ once. A replay at `speed=max` brings stamps 0.48 s apart as fast as it can, so t
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from tickwire.actors.cache_manager import CacheManager
 from tickwire.actors.kernel.behaviour import PutResult
@@ -113,10 +114,10 @@ def measure(title: str, turn: Callable[[], list[TicksReceived]], make: Callable[
     )
 
 
-def make(world: Nobody) -> CacheManager:
+def make(world: Any) -> CacheManager:
     return CacheManager(
         world, cache=lambda: world, reader=lambda _: world, clock=world, candles=CandleBook(200)
-    )  # type: ignore[arg-type,return-value]  # fmt: skip
+    )  # fmt: skip
 
 
 def main() -> None:
