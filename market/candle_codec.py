@@ -79,7 +79,7 @@ def _candle(item: Any, timeframe: str) -> Candle | None:
         high=high,
         low=low,
         close=closed,
-        volume=volume if type(volume) in (int, float) and math.isfinite(volume) else 0,
+        volume=0 if volume is None or _number(volume) is None else volume,
         is_closed=item.get("is_closed", True) is True,
         timeframe=timeframe,
         ticks=ticks if type(ticks) is int and ticks >= 0 else 0,

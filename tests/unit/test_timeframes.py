@@ -12,9 +12,7 @@ from tickwire.market.timeframes import SECONDS, TIMEFRAMES, UnknownTimeframe, bu
 def test_the_eight_are_ascending_and_each_holds_the_one_before_it_a_whole_number_of_times() -> None:
     lengths = list(SECONDS.values())
     assert TIMEFRAMES == ("15s", "1m", "5m", "15m", "30m", "1h", "4h", "1d")
-    assert all(
-        longer > shorter and longer % shorter == 0 for shorter, longer in zip(lengths, lengths[1:], strict=False)
-    )
+    assert all(longer > shorter and longer % shorter == 0 for shorter, longer in pairwise(lengths))
     assert [parse_timeframe(name) for name in TIMEFRAMES] == list(TIMEFRAMES)
 
 
