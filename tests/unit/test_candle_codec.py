@@ -101,8 +101,8 @@ def test_nothing_that_is_missing_is_made_up(missing: str) -> None:
     ("field", "value", "read"),
     [
         ("volume", "many", 0), ("volume", None, 0), ("volume", True, 0), ("volume", 2.5, 2.5), ("ticks", -1, 0),
-        ("ticks", 1.5, 0),        ("ticks", True, 0), ("ticks", 9, 9), ("quality", "fine", "backfilled"), ("quality", ["live"], "backfilled"),
-        ("quality", "gap", "gap"), ("timeframe", "1h", "1m"),
+        ("ticks", 1.5, 0), ("ticks", True, 0), ("ticks", 9, 9), ("quality", "fine", "backfilled"),
+        ("quality", ["live"], "backfilled"), ("quality", "gap", "gap"), ("timeframe", "1h", "1m"),
     ],
 )  # fmt: skip
 def test_what_only_describes_a_candle_is_put_right(field: str, value: Any, read: Any) -> None:
