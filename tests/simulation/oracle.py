@@ -192,9 +192,17 @@ class Live:
         self._epochs: dict[str, list[str]] = defaultdict(list)
         self._missing = 0
         self._unpublished = 0
+        self._in_mailbox = 0
+        """Ticks told to Publisher that it has not counted yet."""
 
     def process_died(self) -> None:
+        """What was in Publisher's mailbox is lost with it, even if the stop before had been called clean."""
         self._ordinals.clear()
+        self._unpublished += self._in_mailbox
+        self._in_mailbox = 0
+
+    def tell_publisher(self, ticks: int) -> None:
+        self._in_mailbox += ticks
 
     def tell(self, message: TicksReceived, seen: Callable[[str, str, str], int]) -> None:
         """A message was put into the receivers' mailboxes; `seen` says how many equal ticks its feed has read."""
@@ -247,13 +255,10 @@ class Live:
     def note(self, published: TicksPublished) -> None:
         """Publisher has counted, and knows now what it has published."""
         self._unpublished += published.unpublished
+        self._in_mailbox -= published.published + published.unpublished
         if published.published:
             self._noted |= self._unnoted
         self._unnoted.clear()
-
-    def dropped(self, ticks: int) -> None:
-        """So many were in Publisher's mailbox when it was stopped; the kernel has counted them."""
-        self._unpublished += ticks
 
     def publisher_crashed(self) -> None:
         """What it published since it last noted may come once more."""

@@ -20,6 +20,7 @@ from tickwire.market import packing as packing_module
 from tickwire.market.batching import Batch
 from tickwire.market.identity import tick_uids
 from tickwire.market.intake import Intake
+from tickwire.market.numbering import Numbering
 from tickwire.market.ordinals import Ordinals
 from tickwire.market.ownership import Ownership, continues
 from tickwire.market.rows import Row
@@ -248,6 +249,16 @@ def _() -> AbstractContextManager[object]:
         return rows
 
     return patch.object(Forwarder, "_next_rows", all_rows)
+
+
+@bug("ticks held for a grant dropped")
+def _() -> AbstractContextManager[object]:
+    grant = Numbering.grant
+
+    def forgetful(self: Numbering, asset: str, epoch: str, next_seq: int) -> Sequence[Any]:
+        return grant(self, asset, epoch, next_seq)[:0]
+
+    return patch.object(Numbering, "grant", forgetful)
 
 
 @bug("the ledger counts an entry that comes again twice")

@@ -81,10 +81,12 @@ class _Worker:
 
     def _guarded(self, act: Act) -> None:
         self.busy = True
+        self._runtime.turns.append(self.incarnation.id)
         try:
             act()
         finally:
             self.busy = False
+            self._runtime.turns.pop()
             if self.incarnation.over:
                 self._runtime.leave(self)
 
@@ -123,6 +125,12 @@ class SeededRuntime:
         self._acts: deque[Act] = deque()
         self._workers: list[_Worker] = []
         self._closed = False
+        self.turns: list[str] = []
+        """Whose are under way, the latest last."""
+
+    @property
+    def whose(self) -> str:
+        return self.turns[-1] if self.turns else ""
 
     def monotonic(self) -> float:
         return self._clock.seconds

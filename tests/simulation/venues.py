@@ -259,3 +259,15 @@ class Exchange(Venue):
             self.chance.fault("feed sends rubbish")
         payload, live, bad = self.rows_of(ticks)
         self.socket.waiting.append(Sent(TEXT, payload, live=live, bad=bad))
+
+
+SHARED = "EURUSD_otc"
+"""An asset that two feeds have."""
+BROKER = FeedProfile(
+    name="broker",
+    source="pocketoption",
+    unique_stamps=True,
+    estimates_offset=True,
+    assets=(SHARED, "#AAPL_otc"),
+)
+EXCHANGE = FeedProfile(name="exchange", source="json")
