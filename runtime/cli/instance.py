@@ -5,6 +5,7 @@ from typing import Any
 
 from tickwire.runtime.cli.options import load_settings
 from tickwire.runtime.cli.problems import USAGE, CommandFailed
+from tickwire.runtime.cli.token import own_token
 
 TIMEOUT_S = 10.0
 
@@ -12,15 +13,17 @@ TIMEOUT_S = 10.0
 class Instance:
     """A relay's HTTP. Every failure is a CommandFailed that names the address."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, token: str | None = None) -> None:
+        """`token`: for one that asks for it."""
         self.url = url
+        self._headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
 
     def get(self, path: str, **query: str | int) -> Any:
         """The JSON of a path; 503 answers too (`/readyz` says there what is not ready). Raises CommandFailed."""
         import httpx
 
         try:
-            with httpx.Client(base_url=self.url, timeout=TIMEOUT_S, trust_env=False) as client:
+            with httpx.Client(base_url=self.url, headers=self._headers, timeout=TIMEOUT_S, trust_env=False) as client:
                 answer = client.get(path, params=query)
             body = answer.json()
         except httpx.HTTPError as error:
@@ -40,7 +43,7 @@ def find_instance(url: str | None, data_dir: str | None, config: Path | None) ->
     if url is not None:
         if not url.startswith(("http://", "https://")):
             raise CommandFailed(f"--url {url}: write http://HOST:PORT", USAGE)
-        return Instance(url.rstrip("/"))
+        return Instance(url.rstrip("/"), own_token(config))
     from tickwire.runtime.datadir import find_run
 
     folder = load_settings({"data_dir": data_dir}, config).settings.data_dir
@@ -50,4 +53,4 @@ def find_instance(url: str | None, data_dir: str | None, config: Path | None) ->
             f"no relay runs on the data directory {folder}; start one with tickwire run, "
             "name its directory with --data-dir or its address with --url"
         )
-    return Instance(found.http)
+    return Instance(found.http, own_token(config))

@@ -13,6 +13,7 @@ from tickwire.runtime.cli.record import record
 from tickwire.runtime.cli.relay import replay, run
 from tickwire.runtime.cli.simulate import simulate
 from tickwire.runtime.cli.status import status
+from tickwire.runtime.cli.token import token
 from tickwire.runtime.cli.version import version
 
 
@@ -32,6 +33,7 @@ def application() -> typer.Typer:
     root.command("migrate")(migrate)
     root.command("status")(status)
     root.command("history")(history)
+    root.command("token")(token)
     root.command("audit")(audit)
     root.command("doctor")(doctor)
     root.command("bench")(bench)

@@ -5,7 +5,7 @@ import time
 from contextlib import suppress
 
 from tickwire.config.settings import Settings
-from tickwire.runtime.cli.problems import GAVE_UP, CommandFailed
+from tickwire.runtime.cli.problems import GAVE_UP, CommandFailed, masked
 from tickwire.runtime.cli.signals import StopRequest, stop_on_signals
 from tickwire.runtime.logs import configure_logs, log_uncaught
 from tickwire.runtime.relay import Relay, StartError
@@ -26,13 +26,14 @@ def serve(settings: Settings, *, duration_s: float, until_ended: bool) -> int:
         try:
             relay.start()
         except StartError as error:
-            raise CommandFailed(str(error)) from error
+            raise CommandFailed(masked(str(error), settings.secrets)) from error
         _say(f"tickwire ready {relay.http_url} redis={relay.redis_url} store={relay.store_url}")
         _wait(relay, stop, time.monotonic() + duration_s, until_ended)
         # A replay that came to its end waits for its store; a signal ends that wait too.
         relay.stop(patient=lambda: until_ended and relay.ended and not stop)
     if relay.failure is not None:
-        raise CommandFailed(f"the supervisor gave up: {relay.failure}; the log above says why", GAVE_UP)
+        why = masked(str(relay.failure), settings.secrets)
+        raise CommandFailed(f"the supervisor gave up: {why}; the log above says why", GAVE_UP)
     return 0
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 import orjson
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
@@ -27,13 +27,14 @@ def system_routes(services: Services) -> APIRouter:
         return json_response({"status": "ok"})
 
     @routes.get("/readyz", responses={503: {"description": "Not ready; the same body says what is not."}})
-    async def readyz() -> Response:
-        """Ready: every feed is live or ended, Redis and the store are up. Names each."""
+    async def readyz(request: Request) -> Response:
+        """Ready: every feed is live or ended, Redis and the store are up. Names each, but to strangers."""
         try:
             answer = readiness(await services.state())
         except Unanswered as error:
             answer = {"ready": False, "feeds": {}, "redis": {}, "store": {}, "detail": str(error)}
-        return json_response(answer, 200 if answer["ready"] else 503)
+        told = {"ready": answer["ready"]} if request.state.stranger else answer
+        return json_response(told, 200 if answer["ready"] else 503)
 
     @routes.get("/health", responses={503: {"description": "No feed is heard."}})
     async def health() -> Response:

@@ -1,5 +1,8 @@
 // The relay's HTTP, read only.
 
+import { token } from "./token.js";
+
+const HEADERS = token ? { Authorization: `Bearer ${token}` } : {};
 const DEADLINE_MS = 10_000;
 
 export class ApiError extends Error {}
@@ -9,7 +12,10 @@ export async function getJson(path, signal) {
   let answer;
   let body;
   try {
-    answer = await fetch(new URL(path, document.baseURI), { signal: signal ? AbortSignal.any([signal, deadline]) : deadline });
+    answer = await fetch(new URL(path, document.baseURI), {
+      headers: HEADERS,
+      signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
+    });
     body = await answer.json();
   } catch (error) {
     if (signal?.aborted) throw error;

@@ -1,5 +1,7 @@
 // One WebSocket to /ws that stays: it reconnects with backoff and subscribes again from where each asset stood.
 
+import { token } from "./token.js";
+
 const PROTOCOL = "tickwire.v1.json";
 const FIRST_DELAY_MS = 500;
 const MAX_DELAY_MS = 15_000;
@@ -29,6 +31,7 @@ export class Stream {
     this.retry = 0;
     const url = new URL("ws", document.baseURI);
     url.protocol = url.protocol.replace("http", "ws");
+    if (token) url.searchParams.set("token", token); // a browser can't set headers here
     const socket = new WebSocket(url, PROTOCOL);
     this.socket = socket;
     this.onState({ name: "connecting" });
