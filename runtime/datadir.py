@@ -10,6 +10,8 @@ import json
 import os
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -148,6 +150,27 @@ def locked(path: Path) -> bool:
         return not lock_file(lock)
     finally:
         os.close(lock)
+
+
+@contextmanager
+def reserved(path: Path) -> Iterator[None]:
+    """Make a directory to be filled, or take an empty one; nobody runs on it meanwhile. Raises DataDirError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if any(path.iterdir()):
+            run = find_run(path)
+            by = f"process {run.pid} runs on it" if run is not None else "it is not empty"
+            raise DataDirError(f"data directory {path}: {by}; name one that is empty or not there")
+        lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise DataDirError(f"data directory {path}: {error.strerror or error}; name another with --data-dir") from error
+    try:
+        if not lock_file(lock):
+            raise DataDirError(f"data directory {path}: another process has just taken it; name another")
+        yield
+    finally:
+        os.close(lock)
+        (path / "lock").unlink(missing_ok=True)
 
 
 def _read_run(path: Path) -> RunInfo | None:

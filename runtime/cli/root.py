@@ -3,6 +3,7 @@
 import typer
 
 from tickwire.runtime.cli.audit import audit
+from tickwire.runtime.cli.backup import backup, restore
 from tickwire.runtime.cli.bench.command import bench
 from tickwire.runtime.cli.config import check_config, show_config
 from tickwire.runtime.cli.doctor import doctor
@@ -36,6 +37,8 @@ def application() -> typer.Typer:
     root.command("token")(token)
     root.command("audit")(audit)
     root.command("doctor")(doctor)
+    root.command("backup")(backup)
+    root.command("restore")(restore)
     root.command("bench")(bench)
     quarantine = typer.Typer(help="Rows that the store refused.", no_args_is_help=True)
     quarantine.command("list")(list_quarantined)
