@@ -154,23 +154,28 @@ def locked(path: Path) -> bool:
 
 @contextmanager
 def reserved(path: Path) -> Iterator[None]:
-    """Make a directory to be filled, or take an empty one; nobody runs on it meanwhile. Raises DataDirError."""
+    """Make a directory to be filled, or take an empty one; nobody runs on it meanwhile. Raises DataDirError.
+
+    The lock's file stays: removed, it could be another's by then, and counts as nothing.
+    """
     try:
         path.mkdir(parents=True, exist_ok=True)
-        if any(path.iterdir()):
-            run = find_run(path)
-            by = f"process {run.pid} runs on it" if run is not None else "it is not empty"
-            raise DataDirError(f"data directory {path}: {by}; name one that is empty or not there")
-        lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600) if _empty(path) else None
     except OSError as error:
         raise DataDirError(f"data directory {path}: {error.strerror or error}; name another with --data-dir") from error
     try:
-        if not lock_file(lock):
-            raise DataDirError(f"data directory {path}: another process has just taken it; name another")
+        if lock is None or not lock_file(lock) or not _empty(path):
+            run = find_run(path)
+            by = f"process {run.pid} runs on it" if run is not None else "it is in use, or not empty"
+            raise DataDirError(f"data directory {path}: {by}; name one that is empty or not there")
         yield
     finally:
-        os.close(lock)
-        (path / "lock").unlink(missing_ok=True)
+        if lock is not None:
+            os.close(lock)
+
+
+def _empty(path: Path) -> bool:
+    return all(each.name == "lock" for each in path.iterdir())
 
 
 def _read_run(path: Path) -> RunInfo | None:
