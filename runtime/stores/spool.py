@@ -1,21 +1,29 @@
 """The spool: accepted ticks on local disk until the store has them. SQLite in WAL mode.
 
 synchronous NORMAL survives the end of the process, SIGKILL included, not the loss of power; `sync="full"` does both.
-A commit of one micro-batch takes some 10 µs.
+A commit of one micro-batch takes some 10 µs. A damaged file is set aside when the spool is opened, and what can be read
+of it is taken over; one found damaged later raises SpoolDamaged, upon which its owner starts again and opens it anew.
 """
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
-import structlog
+from tickwire.actors.ports import PortError, SpoolFailed
+from tickwire.runtime.stores.mending import first_value, is_damage, mend, readable
 
-from tickwire.actors.ports import SpoolFailed
+CHECK_S = 2.0
+"""For the look whether the file is damaged: its owner's start has a deadline."""
 
-_SCHEMA = Path(__file__).with_name("spool.sql")
-_log = structlog.get_logger("tickwire.spool")
+_HERE = Path(__file__).parent
+_SCHEMA = (_HERE / "spool.sql").read_text()
+_ROWS = (_HERE / "spool_rows.sql").read_text()
+
+
+class SpoolDamaged(PortError):
+    """The file on disk is no longer what SQLite wrote. Opening the spool again sets it aside."""
 
 
 class SqliteSpool:
@@ -30,19 +38,18 @@ class SqliteSpool:
         """
         self._path = path
         self._now_ms = now_ms
+        mend_spool(path, within_s=CHECK_S)
         try:
             self._db = sqlite3.connect(path, isolation_level=None, timeout=5.0)
             self._db.execute("pragma journal_mode=wal")
             self._db.execute(f"pragma synchronous={sync}")
-            self._db.executescript(_SCHEMA.read_text())
+            self._db.executescript(_SCHEMA)
             self._db.execute("delete from taken where sender not like ? || '/%'", (run_id,))
             weight, first = self._db.execute("select coalesce(sum(length(entry)), 0), min(row) from spool").fetchone()
             newest = self._db.execute("select seq from sqlite_sequence where name = 'spool'").fetchone()
             last = self._db.execute("select value from meta where name = 'boot_ms'").fetchone()
         except sqlite3.Error as error:
-            raise SpoolFailed(
-                f"the spool {path} can't be opened ({error}); is the disk full or the file damaged?"
-            ) from (error)
+            raise _unopened(path, error) from error
         self._bytes: int = weight
         self._last_row: int = newest[0] if newest else 0
         self._first_row: int = first if first is not None else self._last_row + 1
@@ -69,10 +76,16 @@ class SqliteSpool:
         try:
             yield
         except sqlite3.Error as error:
-            raise SpoolFailed(f"the spool {self._path} takes nothing ({error}); make room on its disk") from error
+            raise self._failure(error) from error
+
+    def _failure(self, error: sqlite3.Error) -> PortError:
+        if is_damage(error):
+            return SpoolDamaged(f"the spool {self._path} is damaged ({error}); it is set aside when it is opened again")
+        return SpoolFailed(f"the spool {self._path} takes nothing ({error}); make room on its disk")
 
     def taken(self) -> Mapping[str, int]:
-        return dict(self._db.execute("select sender, number from taken").fetchall())
+        with self._failing():
+            return dict(self._db.execute("select sender, number from taken").fetchall())
 
     def commit(self, entries: Sequence[bytes], taken: Mapping[str, int]) -> range:
         first = self._last_row + 1
@@ -87,23 +100,24 @@ class SqliteSpool:
         except sqlite3.Error as error:
             if self._db.in_transaction:
                 execute("rollback")
-            raise SpoolFailed(f"the spool {self._path} takes nothing ({error}); make room on its disk") from error
+            raise self._failure(error) from error
         self._last_row += len(entries)
         self._bytes += sum(map(len, entries))
         return range(first, self._last_row + 1)
 
     def read(self, after_row: int, limit: int) -> Sequence[tuple[int, bytes]]:
-        return self._db.execute(
-            "select row, entry from spool where row > ? order by row limit ?", (after_row, limit)
-        ).fetchall()
+        with self._failing():
+            return self._db.execute(
+                "select row, entry from spool where row > ? order by row limit ?", (after_row, limit)
+            ).fetchall()
 
     def forget(self, through_row: int) -> None:
         if through_row < self._first_row:
             return
-        gone = self._db.execute(
-            "select coalesce(sum(length(entry)), 0) from spool where row <= ?", (through_row,)
-        ).fetchone()[0]
         with self._failing():
+            gone = self._db.execute(
+                "select coalesce(sum(length(entry)), 0) from spool where row <= ?", (through_row,)
+            ).fetchone()[0]
             self._db.execute("delete from spool where row <= ?", (through_row,))
         self._bytes -= gone
         self._first_row = min(through_row, self._last_row) + 1
@@ -126,3 +140,40 @@ class SqliteSpool:
 
     def close(self) -> None:
         self._db.close()
+
+
+def mend_spool(path: Path, *, within_s: float) -> None:
+    """Set the file aside if it is damaged, and take over what can be read. Nobody may have it open.
+
+    Raises SpoolFailed where that can't be done.
+    """
+    try:
+        mend(path, _take_over, within_s=within_s)
+    except (sqlite3.Error, OSError) as error:
+        raise _unopened(path, error) from error
+
+
+def _take_over(damaged: sqlite3.Connection, fresh: sqlite3.Connection) -> Mapping[str, object]:
+    """Rows keep their numbers, and no number comes twice, as far as the damaged file still tells the last one."""
+    for statement in _SCHEMA.split(";"):  # not executescript: that would end the transaction
+        fresh.execute(statement)
+    for query, put in (
+        ("select name, value from meta", "insert or ignore into meta values (?, ?)"),
+        ("select sender, number from taken", "insert or ignore into taken values (?, ?)"),
+    ):
+        with suppress(sqlite3.DatabaseError):
+            fresh.executemany(put, damaged.execute(query))
+    last = first_value(damaged, "select seq from sqlite_sequence where name = 'spool'")
+    first = first_value(damaged, "select min(row) from spool")
+    kept = fresh.executemany("insert into spool(row, entry) values (?, ?)", readable(damaged, _ROWS, last)).rowcount
+    if last is not None:
+        fresh.execute("delete from sqlite_sequence where name = 'spool'")
+        fresh.execute("insert into sqlite_sequence values ('spool', ?)", (last,))
+    lost = "unknown" if first is None or last is None else last - first + 1 - kept
+    return {"rows_taken_over": kept, "rows_lost": lost}
+
+
+def _unopened(path: Path, error: Exception) -> SpoolFailed:
+    return SpoolFailed(
+        f"the spool {path} can't be opened ({error}); make room on its disk and let this user write there"
+    )

@@ -1,0 +1,1 @@
+select row, entry from spool where row > ? order by row;
