@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tickwire.market.tick_order import US, TickOrder
+from tickwire.market.tick_order import BASE_US, US, TickOrder
 
 START_S = 1_756_866_780
 DAY_S = 86_400
@@ -21,7 +21,8 @@ class Order:
     def take(self, *seconds: float, now: float = 0.0, recv_s: float | None = None) -> list[float]:
         ts_us = [round((START_S + second) * US) for second in seconds]
         recv_us = 0 if recv_s is None else round((START_S + recv_s) * US)
-        return self._note(self.order.take((ts_us, [1.0] * len(ts_us), [0] * len(ts_us)), now, recv_us, 0)[0])
+        open_us = self.order.newest_us // BASE_US * BASE_US
+        return self._note(self.order.take((ts_us, [1.0] * len(ts_us), [0] * len(ts_us)), now, recv_us, open_us)[0])
 
     def elapsed(self, now: float) -> list[float]:
         return self._note(self.order.elapsed(now)[0])
