@@ -14,6 +14,7 @@ import orjson
 from faults.faults import Fault
 from faults.listener import Listener, Watch
 from faults.servers import Servers
+from support.footprint import Footprint, footprint
 from support.tape import Tick
 from support.tickwire_process import Tickwire, eventually, tickwire
 
@@ -34,9 +35,8 @@ class Outcome:
 
     def __str__(self) -> str:
         shown = "; ".join(self.shown) or "ready throughout"
-        return (
-            f"{self.fault}: {self.ticks} ticks in, {self.rows} rows stored, recovered in {self.recovered_s:.1f} s [{shown}]"
-        )
+        figures = f"{self.ticks} ticks in, {self.rows} rows stored, recovered in {self.recovered_s:.1f} s"
+        return f"{self.fault}: {figures} [{shown}]"
 
 
 class Drill:
@@ -69,14 +69,14 @@ class Drill:
     # -- faults
 
     def suffer(self, *faults: Fault, ticks: int = 500) -> Outcome:
-        """Strike, go on for so many ticks and until the fault shows, heal, and compare all that was sent with the store."""
+        """Strike, go on for so many ticks and until the fault shows, heal; compare all that was sent with the store."""
         started = self._compared
         self.servers.feed.run()
         with self._struck(faults) as watch:
             self._stream(ticks)
-            for fault in faults:
-                if fault.shown:
-                    eventually(lambda: watch.shown(fault.shown), f"/readyz says {fault.shown!r}; said {list(watch.seen)}")  # noqa: B023
+            # Of several the first: who cannot reach Redis has nothing to try the store with.
+            shown = faults[0].shown
+            eventually(lambda: watch.shown(shown) or not shown, f"/readyz says {shown!r}, not only {list(watch.seen)}")
         healed, mark = time.monotonic(), self.servers.feed.sent
         with watch:
             eventually(lambda: self.stored() >= mark, f"{mark} rows are stored; {self.stored()} are", HEALING_S)
@@ -102,7 +102,11 @@ class Drill:
         eventually(lambda: self.servers.feed.sent >= goal, f"{ticks} more ticks are read by the relay")
 
     def stored(self) -> int:
-        return self.servers.count()
+        """Rows in the store; those that were compared are not counted again."""
+        return self._compared + self.servers.count(self._last_id)
+
+    def measure(self) -> Footprint:
+        return footprint(self.app.process.pid)
 
     # -- the oracle
 
@@ -111,8 +115,8 @@ class Drill:
         sent = self.servers.feed.pause()
         eventually(lambda: self.stored() >= sent, f"{sent} rows are stored; {self.stored()} are", HEALING_S)
         fresh = self.servers.feed.ticks(self._compared, sent)
-        self._compared = sent
         self._compare_store(fresh)
+        self._compared = sent
         self._compare_lists(fresh)
         assert not self._listener.disorder, self._listener.disorder[:5]
         eventually(self._nothing_waits, "the outbox is empty")
@@ -125,7 +129,6 @@ class Drill:
         want = Counter(tick.row for tick in fresh)
         assert got == want, f"missing {list((want - got).items())[:5]}, too many {list((got - want).items())[:5]}"
         assert len({uid for _, uid, *_ in rows}) == len(rows)
-        assert self.stored() == self._compared, "rows came late"
 
     def _compare_lists(self, fresh: Sequence[Tick]) -> None:
         """Each `ticks:*` is the newest ones, newest first."""
@@ -146,7 +149,8 @@ class Drill:
         return all(self.servers.admin.xlen(key) == 0 for key in self.servers.admin.scan_iter("tickwire:outbox:*"))
 
     def end(self) -> None:
-        """An orderly stop."""
-        self.servers.feed.pause()
+        """An orderly stop, which leaves nothing behind and adds nothing."""
+        self.settle()
         self.app.process.terminate()
         assert self.app.wait(15.0) == 0, self.app.logged()
+        assert self.servers.count() == self._compared

@@ -118,7 +118,7 @@ def open_doors(servers: Servers) -> None:
 
 REDIS = (
     Fault("redis killed, restarted without persistence", kill_redis, start_redis, "redis degraded: down"),
-    Fault("redis failed over and killed, restarted with append-only", kill_durable, start_redis, "redis degraded: down"),
+    Fault("redis failed over, killed, restarted with append-only", kill_durable, start_redis, "redis degraded: down"),
     Fault("redis stopped (SIGSTOP)", lambda s: s.redis.freeze(), lambda s: s.redis.thaw(), "redis degraded: timeout"),
     Fault("redis out of memory", fill_redis, empty_redis, "redis degraded: out of memory"),
     Fault("redis read-only (replica of a dead master)", make_replica, make_master, "redis degraded: read-only"),
@@ -135,7 +135,7 @@ REDIS = (
     Fault("redis' replies cut", lambda s: s.redis_proxy.cut_replies(), nothing),
     Fault("redis' pipelines cut in half", lambda s: s.redis_proxy.cut_half(), nothing),
     Fault("redis refused", lambda s: s.redis_proxy.refuse(), lambda s: s.redis_proxy.normal(), "redis degraded: down"),
-    Fault("redis half-open", lambda s: s.redis_proxy.freeze(), lambda s: s.redis_proxy.normal(), "redis degraded: timeout"),
+    Fault("redis half-open", lambda s: s.redis_proxy.freeze(), lambda s: s.redis_proxy.normal(), "degraded: timeout"),
 )  # fmt: skip
 
 

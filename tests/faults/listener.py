@@ -38,10 +38,10 @@ class Listener:
         while not self._ending.is_set():
             port = self._servers.redis.port
             try:
-                with redis.Redis(port=port, password=PASSWORD, socket_timeout=2, retry=None) as client:  # type: ignore[arg-type]
-                    with client.pubsub() as pubsub:  # type: ignore[no-untyped-call]
-                        pubsub.psubscribe("updates:*")
-                        self._follow(pubsub, port)
+                client = redis.Redis(port=port, password=PASSWORD, socket_timeout=2, retry=None)  # type: ignore[arg-type]
+                with client, client.pubsub() as pubsub:  # type: ignore[no-untyped-call]
+                    pubsub.psubscribe("updates:*")
+                    self._follow(pubsub, port)
             except redis.RedisError:
                 self._ending.wait(PAUSE_S)
 

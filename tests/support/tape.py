@@ -7,7 +7,7 @@ Read by means of its own, not by the relay's.
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -81,7 +81,7 @@ def _read(path: Path, asset: str) -> Iterator[Tick]:
         stamp, price = row[0], row[-1]
         if stamp.endswith("Z"):
             assert day is not None
-            at = datetime.combine(day, datetime.strptime(stamp, "%H:%M:%SZ").time(), UTC)
+            at = datetime.combine(day, time.fromisoformat(stamp), UTC)
             if before is not None and before - at > HALF_DAY:
                 day += timedelta(days=1)
                 at += timedelta(days=1)
