@@ -1,73 +1,12 @@
 """CacheManager through its mailbox."""
 
-import orjson
-from support.redis_doubles import MemoryRedis
-from support.stage import Asker, Stage
+from support.cache_manager import Bench, candles
 from support.ticks import columns, received
 
-from tickwire.actors.cache_manager import CacheManager
 from tickwire.actors.history_desk import FLIGHT_S
-from tickwire.market.candle_book import CandleBook
-from tickwire.messages.candles import Candle, CandleClosed
-from tickwire.messages.history import HistoryFailed, HistoryLoaded, HistoryRequested, HistoryServed
+from tickwire.messages.candles import CandleClosed
+from tickwire.messages.history import HistoryFailed, HistoryLoaded, HistoryServed
 from tickwire.messages.lifecycle import ReaderEnded
-
-
-class Reader:
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.asked: list[tuple[str, str, int]] = []
-        self.closed = False
-
-    def read(self, asset: str, timeframe: str, limit: int) -> None:
-        self.asked.append((asset, timeframe, limit))
-
-    def close(self) -> None:
-        self.closed = True
-
-
-class Bench:
-    def __init__(self, redis: MemoryRedis | None = None) -> None:
-        self.redis = redis or MemoryRedis()
-        self.stage = Stage("cache_manager")
-        self.readers: list[Reader] = []
-        self.candles = CandleBook(200)
-        self.incarnation = 0
-        self.start()
-
-    def start(self) -> None:
-        """Start the actor, anew if it ran."""
-        self.incarnation += 1
-        self.stage.context.incarnation = self.incarnation
-        self.actor = CacheManager(
-            self.stage.context, cache=self.redis.cache, reader=self.reader, clock=self.stage.clock,
-            candles=self.candles,
-        )  # fmt: skip
-        self.stage.open(self.actor)
-
-    def reader(self, number: int) -> Reader:
-        self.readers.append(Reader(number))
-        return self.readers[-1]
-
-    def end_of_reader(self) -> ReaderEnded:
-        return ReaderEnded(reader="store", reason="killed", incarnation=self.readers[-1].number)
-
-    def ask(self, limit: int = 200, asset: str = "A", timeframe: str = "15s") -> Asker:
-        asker = Asker()
-        self.stage.step(HistoryRequested(asset=asset, timeframe=timeframe, limit=limit, reply_to=asker))
-        return asker
-
-    def cached(self) -> list[dict[str, object]]:
-        found: list[dict[str, object]] = orjson.loads(self.redis.strings["historical:A:15s"])
-        return found
-
-
-def stored(*timestamps: int) -> list[Candle]:
-    return [
-        Candle(timestamp=at, open=1, high=1, low=1, close=1, volume=0, is_closed=True, timeframe="15s", ticks=1,
-               quality="backfilled")
-        for at in timestamps
-    ]  # fmt: skip
 
 
 def test_a_closed_candle_is_told_and_cached_and_the_forming_one_is_served_last() -> None:
@@ -87,7 +26,7 @@ def test_many_who_ask_for_the_same_share_one_read_and_the_next_is_answered_from_
     bench = Bench()
     askers = [bench.ask(), bench.ask(), bench.ask(limit=3)]
     assert bench.readers[0].asked == [("A", "15s", 200)]
-    bench.stage.step(HistoryLoaded(asset="A", timeframe="15s", candles=stored(15, 30), source="store"))
+    bench.stage.step(HistoryLoaded(asset="A", timeframe="15s", candles=candles(15, 30), source="store"))
     for asker in askers:
         (answer,) = asker.answers
         assert isinstance(answer, HistoryServed)
