@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from tickwire.actors.kernel import Backoff, ChildState, StartFailed, Supervisor, SupervisorSpec
-from tickwire.actors.ports import SpoolFailed
+from tickwire.actors.ports import PortError
 from tickwire.config.settings import Settings
 from tickwire.config.urls import EmbeddedRedis as EmbeddedUrl
 from tickwire.config.urls import RedisServer, parse_redis
@@ -27,6 +27,7 @@ from tickwire.runtime.gateway.listen import ListenError, listen, url_of
 from tickwire.runtime.metrics import RelayMetrics
 from tickwire.runtime.metrics_scraped import KernelReading
 from tickwire.runtime.redisio.embedded import EmbeddedRedis, EmbeddedRedisError
+from tickwire.runtime.stores.ledger import LEDGER_FILE, mend_ledger
 from tickwire.runtime.stores.open import shown_url
 from tickwire.runtime.stores.spool import mend_spool
 
@@ -34,8 +35,8 @@ _log = structlog.get_logger("tickwire.relay")
 
 STOP_S = 8.0
 """A stop takes no longer, whatever hangs."""
-SPOOL_CHECK_S = 20.0
-"""At a start, for the look whether the spool is damaged."""
+CHECK_S = 20.0
+"""At a start, for the look whether spool and ledger are damaged."""
 ENDING_S = 3.0
 """Of these, for the actors to end after the drain."""
 
@@ -90,7 +91,8 @@ class Relay:
         try:
             self._data_dir.open()
             # Here it may take its time: BufferKeeper, who looks again, has to start by a deadline.
-            mend_spool(self.settings.data_dir / "spool.db", within_s=SPOOL_CHECK_S)
+            mend_spool(self.settings.data_dir / "spool.db", within_s=CHECK_S)
+            mend_ledger(self.settings.data_dir / LEDGER_FILE, within_s=CHECK_S)
             if self._data_dir.killed:
                 note_holes(self.settings.data_dir)
             self._listener = listen(self.settings.http.host, self.settings.http.port)
@@ -100,7 +102,7 @@ class Relay:
                 ROOT, self._actors().specs(), on_failure=self._on_failure, drain=self._put_in_safety
             )
             self._supervisor.start()
-        except (DataDirError, ListenError, EmbeddedRedisError, FeedError, SpoolFailed, StartFailed) as error:
+        except (DataDirError, ListenError, EmbeddedRedisError, FeedError, PortError, StartFailed) as error:
             self._tear_down()
             raise StartError(str(error)) from error
         self._data_dir.write_run(

@@ -6,12 +6,13 @@ Minutes older than a week are folded into their day, so that the file stays smal
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tickwire.actors.ports import StoreUnavailable
 from tickwire.market.ledger import EntryPostings, Posting
+from tickwire.runtime.stores.mending import is_damage, mend
 
 _SCHEMA = Path(__file__).with_name("ledger.sql").read_text()
 
@@ -21,6 +22,29 @@ REMEMBERED_ENTRIES = 100_000
 FOLD_AFTER_S = 7 * 86_400
 FOLD_EVERY = 1_000
 """Batches of entries between foldings."""
+_TAKEN_OVER = {
+    "postings": (
+        "insert or ignore into ledger values (?, ?, ?, ?, ?)",
+        "select * from ledger order by asset, minute, fate, reason",
+        "select * from ledger order by asset desc, minute desc, fate desc, reason desc",
+    ),
+    "entries": (
+        "insert or ignore into posted values (?)",
+        "select entry from posted order by entry",
+        "select entry from posted order by entry desc",
+    ),
+    "assets": (
+        "insert or ignore into seen values (?, ?)",
+        "select * from seen order by asset",
+        "select * from seen order by asset desc",
+    ),
+    "holes": (
+        "insert or ignore into holes values (?, ?, ?, ?, ?)",
+        "select * from holes order by id",
+        "select * from holes order by id desc",
+    ),
+}
+"""Of each table, from a damaged file into a fresh one: what writes a row, and what reads them from either end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,4 +202,31 @@ class SqliteLedger:
         try:
             yield
         except sqlite3.Error as error:
+            if is_damage(error):
+                raise StoreUnavailable(
+                    f"the ledger {self._path} is damaged ({error}); the next start sets it aside, its rest taken over"
+                ) from error
             raise StoreUnavailable(f"the ledger {self._path} takes nothing ({error}); make room on its disk") from error
+
+
+def mend_ledger(path: Path, *, within_s: float) -> None:
+    """Set the file aside if it is damaged, and take over what can be read. Nobody may have it open.
+
+    Raises StoreUnavailable where that can't be done.
+    """
+    try:
+        mend(path, _SCHEMA, _take_over, within_s=within_s)
+    except (sqlite3.Error, OSError) as error:
+        raise StoreUnavailable(f"the ledger {path} can't be mended ({error}); make room on its disk") from error
+
+
+def _take_over(damaged: sqlite3.Connection, fresh: sqlite3.Connection) -> Mapping[str, object]:
+    """Each table from both its ends, as far as it can be read."""
+    figures: dict[str, object] = {}
+    for name, (keep, *queries) in _TAKEN_OVER.items():
+        before = fresh.total_changes
+        for query in queries:
+            with suppress(sqlite3.DatabaseError):
+                fresh.executemany(keep, damaged.execute(query))
+        figures[f"{name}_taken_over"] = fresh.total_changes - before
+    return figures

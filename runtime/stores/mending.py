@@ -16,7 +16,7 @@ import structlog
 _log = structlog.get_logger("tickwire.data_dir")
 
 Copy = Callable[[sqlite3.Connection, sqlite3.Connection], Mapping[str, object]]
-"""Fills a fresh file (second) with what can be read of the damaged one (first); returns figures for the log."""
+"""Fills the fresh file (second) with what can be read of the damaged one (first); returns figures for the log."""
 
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _LOGS = ("-wal", "-shm")
@@ -52,7 +52,7 @@ def damage_of(path: Path, *, within_s: float) -> str | None:
     return None if found == "ok" else str(found).replace("\n", " ")
 
 
-def mend(path: Path, copy: Copy, *, within_s: float) -> bool:
+def mend(path: Path, schema: str, copy: Copy, *, within_s: float) -> bool:
     """Look at a file and, if it is damaged, put a fresh one in its place; whether it did.
 
     Nobody may have it open. Raises sqlite3.Error or OSError where it can't be done: all is then as it was.
@@ -66,6 +66,7 @@ def mend(path: Path, copy: Copy, *, within_s: float) -> bool:
         return False
     fresh.unlink(missing_ok=True)
     with closing(_read_only(path)) as old, closing(sqlite3.connect(fresh, isolation_level=None)) as new:
+        new.executescript(schema)
         new.execute("begin")
         figures = copy(old, new)
         new.execute("commit")

@@ -48,7 +48,7 @@ class SqliteQuarantine:
             raise StoreUnavailable(f"quarantine {self._path}: {error}; let this user write there") from error
 
     def _open(self) -> sqlite3.Connection:
-        mend(self._path, _take_over, within_s=CHECK_S)
+        mend(self._path, _SCHEMA, _take_over, within_s=CHECK_S)
         db = sqlite3.connect(self._path, isolation_level=None, timeout=5.0)
         try:
             db.execute("pragma journal_mode=wal")
@@ -73,7 +73,6 @@ class SqliteQuarantine:
 
 
 def _take_over(damaged: sqlite3.Connection, fresh: sqlite3.Connection) -> Mapping[str, object]:
-    fresh.execute(_SCHEMA)
     last = first_value(damaged, "select max(id) from quarantine")
     kept = fresh.executemany(_KEEP, readable(damaged, _ROWS, last)).rowcount
     return {"rows_taken_over": kept}

@@ -6,6 +6,7 @@ of it is taken over; one found damaged later raises SpoolDamaged, upon which its
 """
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -148,28 +149,30 @@ def mend_spool(path: Path, *, within_s: float) -> None:
     Raises SpoolFailed where that can't be done.
     """
     try:
-        mend(path, _take_over, within_s=within_s)
+        mend(path, _SCHEMA, _take_over, within_s=within_s)
     except (sqlite3.Error, OSError) as error:
         raise _unopened(path, error) from error
 
 
 def _take_over(damaged: sqlite3.Connection, fresh: sqlite3.Connection) -> Mapping[str, object]:
-    """Rows keep their numbers, and no number comes twice, as far as the damaged file still tells the last one."""
-    for statement in _SCHEMA.split(";"):  # not executescript: that would end the transaction
-        fresh.execute(statement)
+    """Rows keep their numbers, and none is given again, by which the ledger knows them."""
     for query, put in (
         ("select name, value from meta", "insert or ignore into meta values (?, ?)"),
         ("select sender, number from taken", "insert or ignore into taken values (?, ?)"),
     ):
         with suppress(sqlite3.DatabaseError):
             fresh.executemany(put, damaged.execute(query))
-    last = first_value(damaged, "select seq from sqlite_sequence where name = 'spool'")
+    told = first_value(damaged, "select seq from sqlite_sequence where name = 'spool'")
     first = first_value(damaged, "select min(row) from spool")
+    newest = first_value(damaged, "select max(row) from spool")
+    last = max((number for number in (told, newest) if number is not None), default=None)
     kept = fresh.executemany("insert into spool(row, entry) values (?, ?)", readable(damaged, _ROWS, last)).rowcount
+    if last is None and not kept:
+        last = time.time_ns() // 1_000_000  # above every number there can have been
     if last is not None:
         fresh.execute("delete from sqlite_sequence where name = 'spool'")
         fresh.execute("insert into sqlite_sequence values ('spool', ?)", (last,))
-    lost = "unknown" if first is None or last is None else last - first + 1 - kept
+    lost = "unknown" if first is None or told is None else told - first + 1 - kept
     return {"rows_taken_over": kept, "rows_lost": lost}
 
 

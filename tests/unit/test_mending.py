@@ -9,7 +9,9 @@ from structlog.testing import capture_logs
 from support.damage import page_size, pages, settle, wipe_pages
 
 from tickwire.actors.ports import StoreUnavailable
+from tickwire.market.ledger import EntryPostings, Posting
 from tickwire.market.rows import Row
+from tickwire.runtime.stores.ledger import SqliteLedger, mend_ledger
 from tickwire.runtime.stores.mending import damage_of, mend
 from tickwire.runtime.stores.quarantine import SqliteQuarantine
 from tickwire.runtime.stores.spool import SpoolDamaged, SqliteSpool, mend_spool
@@ -107,7 +109,9 @@ def test_a_file_of_which_nothing_can_be_read_makes_room_for_a_fresh_one(tmp_path
     (tmp_path / "spool.db").write_bytes(content)
     with capture_logs() as logs:
         mended = spool(tmp_path)
-    assert mended.commit([b"a"], {}) == range(1, 2)
+    [row] = mended.commit([b"a"], {})
+    assert row > 10**12  # no number of the lost ones is given again
+    assert mended.first_row == row
     mended.close()
     [kept] = aside(tmp_path)
     assert kept.read_bytes() == content
@@ -149,7 +153,7 @@ def test_nothing_is_moved_where_the_fresh_file_can_not_be_made(tmp_path: Path) -
         raise sqlite3.OperationalError("database or disk is full")
 
     with pytest.raises(sqlite3.OperationalError, match="full"):
-        mend(path, full_disk, within_s=10)
+        mend(path, "create table spool(row)", full_disk, within_s=10)
     assert path.read_bytes() == before
     assert aside(tmp_path) == []
 
@@ -212,3 +216,30 @@ def test_a_quarantine_damaged_while_open_is_set_aside_at_the_next_try(tmp_path: 
     kept.put([NEW], "bad")
     kept.close()
     assert NEW.uid in uids(path)
+
+
+def test_a_damaged_ledger_keeps_what_can_be_read_from_either_end(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    first = SqliteLedger(path)
+    first.post(
+        [
+            EntryPostings(
+                entry=number,
+                postings=[Posting(f"A{number:05}", 60 * number, "stored", 5, "")],
+                newest_us={f"A{number:05}": number},
+                oldest_us={},
+            )
+            for number in range(1, 2001)
+        ]
+    )
+    whole = first.postings()
+    first.close()
+    settle(path)
+    wipe_pages(path, pages(path) // 3)
+    mend_ledger(path, within_s=10)
+    again = SqliteLedger(path)
+    kept = again.postings()
+    again.close()
+    assert set(kept) <= set(whole)
+    assert len(kept) > 1000
+    assert len(aside(tmp_path, "ledger.db")) == 1
