@@ -85,6 +85,28 @@ def test_a_store_that_is_down_is_said_and_a_thread_that_ends_is_never_silent(mon
     assert died.get(timeout=PATIENCE_S).exc_type is RuntimeError
 
 
+def test_a_store_that_can_not_even_be_made_is_said_and_made_at_the_next_question(tmp_path: Path) -> None:
+    told: queue.Queue[object] = queue.Queue()
+    made: list[int] = []
+
+    def make() -> Store:
+        made.append(1)
+        if len(made) < 3:
+            raise StoreUnavailable("no descriptors left")
+        return SqliteStore(tmp_path / "ticks.db")
+
+    reader = StoreReader(make, told.put, StageClock(), 1)
+    errors = []
+    for _ in range(4):
+        reader.read("A", "1m", 10)
+        answer = told.get(timeout=PATIENCE_S)
+        assert isinstance(answer, HistoryLoaded)
+        errors.append(answer.error)
+    reader.close()
+    assert errors == ["no descriptors left", "no descriptors left", None, None]
+    assert len(made) == 3
+
+
 def test_closed_candles_stand_in_a_real_redis_and_expire(tmp_path: Path) -> None:
     with RedisServer(tmp_path) as server:
         link = RedisLink(address(server.url), "cache_manager", timeout_s=10.0)

@@ -16,6 +16,7 @@ from tickwire.messages.telemetry import (
     HistoryMeasured,
     RowsQuarantined,
     SpoolMeasured,
+    TicksLeftOut,
     TicksPublished,
 )
 from tickwire.messages.ticks import Count, TicksAccepted
@@ -70,6 +71,13 @@ def test_duplicates_are_counted_apart_from_what_was_rejected(metrics: RelayMetri
     assert value(metrics, "ticks_duplicate_total", feed="f1", asset="A") == 5
     rejected = [name for name, labels in page(metrics) if name == "tickwire_ticks_rejected_total"]
     assert len(rejected) == 1
+
+
+def test_ticks_that_no_candle_shows_are_counted_by_reason(metrics: RelayMetrics) -> None:
+    metrics.record(TicksLeftOut(late=3, ahead=0))
+    metrics.record(TicksLeftOut(late=1, ahead=2))
+    assert value(metrics, "candle_ticks_left_out_total", reason="late") == 4
+    assert value(metrics, "candle_ticks_left_out_total", reason="ahead") == 2
 
 
 def test_labels_from_outside_are_capped(metrics: RelayMetrics) -> None:
