@@ -1,10 +1,17 @@
-"""SIGINT and SIGTERM: the first asks for a clean stop, the second ends the process at once."""
+"""SIGINT and SIGTERM: the first asks for a clean stop, a later one ends the process at once.
+
+Those within a second of the first count as the same: a signal to a whole process group comes once from the system and
+once more from each parent that hands it on, as `make run` does.
+"""
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+SAME_S = 1.0
 
 
 class StopRequest:
@@ -12,6 +19,7 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
+        self.at = 0.0
 
     def __bool__(self) -> bool:
         return self.signal is not None
@@ -23,14 +31,17 @@ class StopRequest:
 
 
 @contextmanager
-def stop_on_signals(end: Callable[[int], None] = os._exit) -> Iterator[StopRequest]:
+def stop_on_signals(
+    end: Callable[[int], None] = os._exit, monotonic: Callable[[], float] = time.monotonic
+) -> Iterator[StopRequest]:
     """Handlers for as long as the context lasts, set even where the shell handed SIGINT over as ignored."""
     request = StopRequest()
 
     def handle(number: int, _frame: FrameType | None) -> None:
-        if request:
+        if not request:
+            request.signal, request.at = signal.Signals(number), monotonic()
+        elif monotonic() - request.at > SAME_S:
             end(128 + number)
-        request.signal = signal.Signals(number)
 
     numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGBREAK] if hasattr(signal, "SIGBREAK") else [])]
     former = {number: signal.signal(number, handle) for number in numbers}

@@ -13,7 +13,7 @@ import pytest
 import redis
 from support.redis_server import RedisServer
 from support.servers import free_port
-from support.tickwire_process import clean_environment, eventually, tickwire
+from support.tickwire_process import clean_environment, count_stored, eventually, tickwire
 
 PATIENCE_S = 40.0
 
@@ -189,6 +189,18 @@ def test_a_wrong_redis_password_is_named_and_never_shown(tmp_path: Path) -> None
             app.signal(signal.SIGTERM)
             assert app.wait() == 0, app.logged()
     assert "wr0ngpassw0rd" not in app.log.read_text()
+
+
+@pytest.mark.timeout(90)
+def test_two_signals_at_once_are_one_and_nothing_is_left_undrained(tmp_path: Path) -> None:
+    """A signal to a process group comes from the system and again from the `make` that hands it on."""
+    with tickwire("run", folder=tmp_path) as app:
+        eventually(lambda: app.get("/api/v1/assets")["assets"], "ticks")
+        app.signal(signal.SIGTERM)
+        app.signal(signal.SIGINT)  # of another number: the system never merges the two
+        assert app.wait() == 0, app.logged()
+    assert "left_in_the_spool" not in app.log.read_text()
+    assert count_stored(app.database) > 0
 
 
 @pytest.mark.timeout(90)
