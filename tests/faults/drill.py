@@ -46,14 +46,18 @@ class Drill:
         self.servers = servers
         self._folder = folder
         self._stack = ExitStack()
+        self.data_dir = servers.relay_disk.folder / folder.name
         self._compared = servers.feed.sent
-        self._last_id = 0
+        self._started = self._compared
+        self._refused = 0
+        self._before = servers.count()
+        self._last_id = servers.newest_id()
         self._live: dict[str, deque[Tick]] = {}
         self._listener = Listener(servers)
 
     def __enter__(self) -> "Drill":
         self.app: Tickwire = self._stack.enter_context(
-            tickwire("run", *self.servers.arguments, folder=self._folder, data_dir=self._folder / "data")
+            tickwire("run", *self.servers.arguments, folder=self._folder, data_dir=self.data_dir)
         )
         self._stack.enter_context(self._listener)
         self.servers.feed.run()
@@ -73,7 +77,7 @@ class Drill:
         started = self._compared
         self.servers.feed.run()
         with self._struck(faults) as watch:
-            self._stream(ticks)
+            self.stream(ticks)
             # Of several the first: who cannot reach Redis has nothing to try the store with.
             shown = faults[0].shown
             eventually(lambda: watch.shown(shown) or not shown, f"/readyz says {shown!r}, not only {list(watch.seen)}")
@@ -97,7 +101,7 @@ class Drill:
                 fault.strike(self.servers)
             yield watch
 
-    def _stream(self, ticks: int) -> None:
+    def stream(self, ticks: int) -> None:
         goal = self.servers.feed.sent + ticks
         eventually(lambda: self.servers.feed.sent >= goal, f"{ticks} more ticks are read by the relay")
 
@@ -110,23 +114,25 @@ class Drill:
 
     # -- the oracle
 
-    def settle(self) -> None:
-        """Nothing is sent any more, and all that was is where it belongs: once, and in order."""
+    def settle(self, refused: Sequence[Tick] = ()) -> None:
+        """Nothing is sent any more, and all that was is where it belongs: once, in order; `refused` is not stored."""
         sent = self.servers.feed.pause()
-        eventually(lambda: self.stored() >= sent, f"{sent} rows are stored; {self.stored()} are", HEALING_S)
+        want = sent - len(refused)
+        eventually(lambda: self.stored() >= want, f"{want} rows are stored; {self.stored()} are", HEALING_S)
+        eventually(self._nothing_waits, "the outbox is empty")
         fresh = self.servers.feed.ticks(self._compared, sent)
-        self._compare_store(fresh)
+        self._compare_store(fresh, refused)
+        self._refused += len(refused)
         self._compared = sent
         self._compare_lists(fresh)
         assert not self._listener.disorder, self._listener.disorder[:5]
-        eventually(self._nothing_waits, "the outbox is empty")
 
-    def _compare_store(self, fresh: Sequence[Tick]) -> None:
+    def _compare_store(self, fresh: Sequence[Tick], refused: Sequence[Tick]) -> None:
         """Row by row: each tick once, under a uid of its own."""
         rows = self.servers.rows_after(self._last_id)
         self._last_id = rows[-1][0] if rows else self._last_id
         got = Counter((pair, ts_us, price.normalize()) for _, _, pair, ts_us, price in rows)
-        want = Counter(tick.row for tick in fresh)
+        want = Counter(tick.row for tick in fresh) - Counter(tick.row for tick in refused)
         assert got == want, f"missing {list((want - got).items())[:5]}, too many {list((got - want).items())[:5]}"
         assert len({uid for _, uid, *_ in rows}) == len(rows)
 
@@ -153,4 +159,4 @@ class Drill:
         self.settle()
         self.app.process.terminate()
         assert self.app.wait(15.0) == 0, self.app.logged()
-        assert self.servers.count() == self._compared
+        assert self.servers.count() - self._before == self._compared - self._started - self._refused

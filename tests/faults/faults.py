@@ -186,6 +186,19 @@ def end_sessions(servers: Servers) -> None:
     servers.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'writer'")
 
 
+def fill_relay(servers: Servers) -> None:
+    """The relay's own disk, with its spool."""
+    if servers.relay_disk.mounted:
+        servers.relay_disk.fill()
+
+
+def empty_relay(servers: Servers) -> None:
+    if servers.relay_disk.mounted:
+        servers.relay_disk.empty()
+
+
+OWN = (Fault("the relay's own disk full", fill_relay, empty_relay),)
+
 STORE = (
     Fault("postgres killed", kill_store, start_store, "store degraded"),
     Fault("postgres restarted", restart_store, nothing),

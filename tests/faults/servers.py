@@ -23,7 +23,7 @@ ROOMY, MIB = "4g", 1024 * 1024
 
 
 class SmallDisk:
-    """A file system of its own for the store's table, to be filled; `mounted` is False where none can be mounted."""
+    """A file system of its own, to be filled; `mounted` is False where none can be mounted."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="tickwire-disk-"))
@@ -62,6 +62,7 @@ class Servers:
         self.redis = self.volatile
         self.postgres = PostgresServer(folder / "postgres")
         self.disk = SmallDisk()
+        self.relay_disk = SmallDisk()
         self.feed = PacedFeed(Tape(laps), rate)
         self._stack = ExitStack()
         self._admin: Any = None
@@ -69,6 +70,7 @@ class Servers:
     def __enter__(self) -> "Servers":
         enter = self._stack.enter_context
         self._stack.callback(self.disk.close)
+        self._stack.callback(self.relay_disk.close)
         enter(self.volatile)
         enter(self.durable)
         enter(self.postgres)
@@ -145,6 +147,10 @@ class Servers:
             return connection.execute(
                 "select id, tick_uid, pair, ts_us, price from historical_ticks where id > %s order by id", (id,)
             ).fetchall()
+
+    def newest_id(self) -> int:
+        found: int = self.sql("select coalesce(max(id), 0) from historical_ticks")[0][0]
+        return found
 
     def count(self, after: int = 0) -> int:
         """Rows stored since that row."""
