@@ -77,6 +77,8 @@ def retry_quarantined(
     chosen = _chosen(ids, everything)
     settings = load_settings({"store.url": store, "data_dir": data_dir}, config).settings
     from tickwire.actors.ports import StoreError
+    from tickwire.runtime.stores.ledger import LEDGER_FILE
+    from tickwire.runtime.stores.ledger_move import move_to_stored
     from tickwire.runtime.stores.open import open_store, shown_url
     from tickwire.runtime.stores.quarantine_retry import retry
 
@@ -97,7 +99,8 @@ def retry_quarantined(
         try:
             target.open()
             with progress("trying again", total) as advance:
-                outcome = retry(desk, target, chosen, tell=advance)
+                ledger = settings.data_dir / LEDGER_FILE
+                outcome = retry(desk, target, chosen, tell=advance, stored=lambda rows: move_to_stored(ledger, rows))
         except StoreError as error:
             raise CommandFailed(f"store {shown}: {masked(str(error), settings.secrets)}") from error
         finally:

@@ -44,6 +44,13 @@ def check_folder(path: Path, run: RunInfo | None, *, rate: float | None) -> Iter
     if (path / "spool.db").exists():
         yield from _spool(path / "spool.db", running=run is not None)
     yield _quarantine(path)
+    aside = sorted(file.name for file in path.glob("*.damaged-*"))
+    if aside:
+        yield warning(
+            "damaged files",
+            f"set aside at a start: {', '.join(aside)}",
+            "check the disk; the log of that start says what was lost; then move or delete them",
+        )
 
 
 def disk(path: Path, free: int, rate: float | None) -> Finding:
@@ -92,7 +99,7 @@ def _spool(file: Path, *, running: bool) -> Iterator[Finding]:
         yield failed(
             "spool",
             f"{file}: {problem}",
-            "stop the relay and move spool.db, spool.db-wal and spool.db-shm aside (docs/operations.md, Spool)",
+            "restart the relay: it sets the file aside and takes over what can be read (docs/operations.md, Spool)",
         )
     elif entries and not running:
         yield warning(

@@ -25,15 +25,25 @@ class Outcome:
     kept: int = 0
 
 
-def retry(desk: QuarantineDesk, store: Store, ids: Ids, *, tell: Callable[[int], None]) -> Outcome:
+def retry(
+    desk: QuarantineDesk,
+    store: Store,
+    ids: Ids,
+    *,
+    tell: Callable[[int], None],
+    stored: Callable[[Sequence[Row]], None] = lambda _: None,
+) -> Outcome:
     """Try those of `ids` that are there now; `tell` hears after each page how many that were.
+
+    `stored` hears which rows have left the quarantine for the store; rows of an entry that could not be unpacked were
+    never known to be ticks, and are not told.
 
     Raises StoreError where the store takes nothing now; what it took before has left the quarantine.
     """
     outcome = Outcome()
     after, last = 0, desk.last_id()
     while page := desk.page(ids, after=after, last=last, limit=PAGE):
-        _Page(desk, store, page).run(outcome)
+        _Page(desk, store, page, stored).run(outcome)
         tell(len(page))
         after = page[-1].id
     return outcome
@@ -42,9 +52,12 @@ def retry(desk: QuarantineDesk, store: Store, ids: Ids, *, tell: Callable[[int],
 class _Page:
     """Some of the quarantined on their way into the store."""
 
-    def __init__(self, desk: QuarantineDesk, store: Store, page: Sequence[Held]) -> None:
+    def __init__(
+        self, desk: QuarantineDesk, store: Store, page: Sequence[Held], stored: Callable[[Sequence[Row]], None]
+    ) -> None:
         self._desk = desk
         self._store = store
+        self._stored = stored
         self._batch = Batch()
         self._again: dict[int, str] = {}
         self._refused: dict[str, tuple[Row, str]] = {}
@@ -92,5 +105,6 @@ class _Page:
                 gone.append(id)
                 fresh += refused
         self._desk.settle(gone, again=self._again, fresh=fresh)
+        self._stored([row for id in gone if not self._whole[id] for row in self._rows[id]])
         outcome.stored += len(gone)
         outcome.kept += len(self._again) + len(fresh)

@@ -40,6 +40,14 @@ def listed(folder: Path) -> tuple[int, list[dict[str, object]]]:
     return answer["quarantined"], answer["rows"]
 
 
+def audited(folder: Path) -> tuple[int, int]:
+    """(stored, quarantined) of a ledger that balances."""
+    found = json.loads(succeed("audit", "--data-dir", "data", "--json", folder=folder))
+    assert found["balanced"]
+    accounts = found["accounts"]
+    return sum(each["stored"] for each in accounts), sum(each["quarantined"] for each in accounts)
+
+
 def test_what_a_store_refused_is_shown_and_stored_by_a_retry_while_the_relay_runs(
     table: SqliteEngine, tmp_path: Path, expected: list[tuple[str, str, str, int, int, str]]
 ) -> None:
@@ -47,6 +55,8 @@ def test_what_a_store_refused_is_shown_and_stored_by_a_retry_while_the_relay_run
     arguments = ("run", "--feed", f"replay:{DEMO}?speed=max", "--batch-interval", "0.3")
     with tickwire(*arguments, folder=tmp_path) as app:
         eventually(lambda: listed(tmp_path)[0] == len(refused), "all that the store refuses is quarantined")
+        eventually(lambda: count_stored(app.database) == len(expected) - len(refused), "the rest is stored")
+        eventually(lambda: audited(tmp_path)[0] == len(expected) - len(refused), "the ledger knows")
         total, rows = listed(tmp_path)
         assert total == len(rows) == len(refused)
         assert sorted((row["uid"], row["price"]) for row in rows) == sorted((row[0], row[2]) for row in refused)
@@ -62,12 +72,13 @@ def test_what_a_store_refused_is_shown_and_stored_by_a_retry_while_the_relay_run
         assert again.returncode == 1
         assert f"0 stored in sqlite:data/ticks.db, {total} kept" in again.stdout
 
+        assert audited(tmp_path) == (len(expected) - total, total)
         table.sql("drop trigger refusing")
         some = [str(row["id"]) for row in rows[:2]]
         assert "2 stored" in succeed("quarantine", "retry", *some, "--data-dir", "data", folder=tmp_path)
         assert f"{total - 2} stored" in succeed("quarantine", "retry", "--all", "--data-dir", "data", folder=tmp_path)
         assert succeed("quarantine", "list", "--data-dir", "data", folder=tmp_path) == "nothing is quarantined\n"
-        eventually(lambda: count_stored(app.database) >= len(expected), "the rest is stored")
+        assert audited(tmp_path) == (len(expected), 0)
     assert sorted(stored(tmp_path / "data" / "ticks.db")) == expected
 
 

@@ -123,6 +123,10 @@ def test_a_damaged_spool_is_found_with_the_remedy(tmp_path: Path) -> None:
     found = by_check(check_folder(tmp_path, None, rate=None))["spool"]
     assert found.state == "failed"
     assert "aside" in found.remedy
+    SqliteSpool(tmp_path / "spool.db", now_ms=lambda: 1, run_id="r").close()
+    after = by_check(check_folder(tmp_path, None, rate=None))
+    assert after["spool"].state != "failed"
+    assert "spool.db.damaged-" in after["damaged files"].seen
 
 
 def test_what_is_quarantined_is_a_warning(tmp_path: Path) -> None:
