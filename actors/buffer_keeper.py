@@ -65,7 +65,9 @@ class Poll:
 
 @dataclass(frozen=True, slots=True)
 class ForwardMore:
-    """To itself: the spool is ahead of Redis, and new ticks had their turn."""
+    """To itself: the spool is ahead of Redis, and new ticks had their turn. One at a time, of this incarnation."""
+
+    incarnation: int
 
 
 class BufferKeeper:
@@ -99,6 +101,7 @@ class BufferKeeper:
         self._drains: list[ReplyTo] = []
         self._trouble_told = ""
         self._unaccepted = unaccepted
+        self._goes_on = False
 
     def open(self) -> None:
         self._spool = self._make_spool()
@@ -161,7 +164,9 @@ class BufferKeeper:
             case DrainRequested():
                 self._drains.append(message.reply_to)
             case ForwardMore():
-                self._forward_on()
+                if message.incarnation == self._context.incarnation:
+                    self._goes_on = False
+                    self._forward_on()
             case Poll():
                 if message.incarnation == self._context.incarnation:
                     self._on_poll(message)
@@ -332,8 +337,10 @@ class BufferKeeper:
 
     def _forward_on(self) -> None:
         """Send what Redis has not seen, a chunk a turn so that new ticks need not wait behind it."""
-        if self._forwarder.forward((), ()) and self._forwarder.behind and not self._forwarder.window_full:
-            self._context.me.tell(ForwardMore())
+        more = self._forwarder.forward((), ()) and self._forwarder.behind and not self._forwarder.window_full
+        if more and not self._goes_on:
+            self._goes_on = True
+            self._context.me.tell(ForwardMore(self._context.incarnation))
 
     # -- stopping ----------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from tickwire.market.tick_book import TickBook
-from tickwire.messages.clients import AssetState
+from tickwire.messages.clients import AssetState, StateAnswered
 from tickwire.messages.lifecycle import AssetsAnnounced, FeedChanged, LinkChanged
 from tickwire.messages.telemetry import BatchStored, RowsQuarantined
 
@@ -60,6 +60,10 @@ class GatewayMemory:
             book = self.books[asset] = TickBook()
         return book
 
+    def known_book(self, asset: str) -> TickBook | None:
+        """The book of an asset that was announced or seen; None of any other."""
+        return self.book(asset) if self.knows(asset) else None
+
     def unseeded(self) -> tuple[str, TickBook] | None:
         """One of the assets whose buffer has not been read yet."""
         for asset, book in self.books.items():
@@ -93,6 +97,18 @@ class GatewayMemory:
         if announced:
             names |= self.announced.keys()
         return [self._asset(name, name in stale) for name in sorted(names)]
+
+    def state(self) -> StateAnswered:
+        """How all is."""
+        book = self.books.get(self.last_asset) if self.last_asset is not None else None
+        return StateAnswered(
+            feeds=list(self.feeds.values()),
+            links=list(self.links.values()),
+            last_asset=self.last_asset,
+            last_ts_us=book.ts_us if book is not None else None,
+            stored=self.stored,
+            quarantined=self.quarantined,
+        )
 
     def _asset(self, asset: str, stale: bool) -> AssetState:
         book = self.books.get(asset) or TickBook()

@@ -37,7 +37,9 @@ BEAT_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """Own timer."""
+    """Own timer. One that comes again after a crash is not of this incarnation, which has a timer of its own."""
+
+    incarnation: int
 
 
 class MetricsCollector:
@@ -61,7 +63,7 @@ class MetricsCollector:
         self._redis = self._make_redis()
         self._gateway = self._context.address("gateway")
         self._redis.link.start()
-        self._context.after(BEAT_S, Beat())
+        self._context.after(BEAT_S, Beat(self._context.incarnation))
 
     def step(self, batch: Sequence[object]) -> None:
         changed = False
@@ -88,7 +90,8 @@ class MetricsCollector:
             case FeedMeasured() | HistoryMeasured() | TicksLeftOut() | ClientsMeasured() | AssetsAnnounced():
                 self._metrics.record(message)
             case Beat():
-                self._on_beat(message)
+                if message.incarnation == self._context.incarnation:
+                    self._on_beat(message)
             case _:
                 raise TypeError(f"MetricsCollector takes no {type(message).__name__}")
         return False

@@ -10,10 +10,11 @@ class GoOn:
     """OneTimer → its own actor: it is time."""
 
     turn: int
+    incarnation: int
 
 
 class OneTimer:
-    """Tells its actor GoOn. One that is in the mailbox already when the timer is set anew or stopped is not due."""
+    """Tells its actor GoOn. One of before it was set anew or stopped, or of before a crash, is not due."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -23,11 +24,11 @@ class OneTimer:
     def set_now(self) -> None:
         """As soon as what is in the mailbox has been handled."""
         self.stop()
-        self._context.me.tell(GoOn(self._turn))
+        self._context.me.tell(GoOn(self._turn, self._context.incarnation))
 
     def set(self, delay_s: float) -> None:
         self.stop()
-        self._timer = self._context.after(delay_s, GoOn(self._turn))
+        self._timer = self._context.after(delay_s, GoOn(self._turn, self._context.incarnation))
 
     def stop(self) -> None:
         self._turn += 1
@@ -36,4 +37,4 @@ class OneTimer:
             self._timer = None
 
     def due(self, message: GoOn) -> bool:
-        return message.turn == self._turn
+        return message.turn == self._turn and message.incarnation == self._context.incarnation

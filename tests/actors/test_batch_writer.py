@@ -420,7 +420,7 @@ def test_a_timer_of_before_that_is_in_the_mailbox_already_does_nothing(make: Mak
     writer.table.fail(DOWN)
     writer.stage.advance(INTERVAL_S)
     before = len(writer.table.writes)
-    writer.stage.step(*[GoOn(turn) for turn in range(before + 1)])
+    writer.stage.step(*[GoOn(turn, 1) for turn in range(before + 1)])
     assert len(writer.table.writes) == before
 
 

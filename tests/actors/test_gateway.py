@@ -10,7 +10,8 @@ from support.redis_doubles import MemoryRedis
 from support.stage import Asker, Stage
 from support.ticks import EPOCH, START_US, columns, received
 
-from tickwire.actors.gateway import Gateway, LoopHung, ServerEnded
+from tickwire.actors.gateway import Gateway
+from tickwire.actors.gateway_loop import LoopHung, ServerEnded
 from tickwire.actors.gateway_memory import GatewayMemory
 from tickwire.market.codec import bulk_to_json
 from tickwire.messages.candles import Candle, CandleClosed

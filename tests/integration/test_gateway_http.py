@@ -393,7 +393,7 @@ def test_a_request_waits_out_a_restart_of_the_actor_on_the_same_port(gateway: Ru
 
 
 def test_a_loop_that_hangs_is_found_out_and_replaced(gateway: RunningGateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tickwire.actors.gateway.LOOP_HANGS_AFTER_S", 1.0)
+    monkeypatch.setattr("tickwire.actors.gateway_loop.LOOP_HANGS_AFTER_S", 1.0)
     hung, release = threading.Event(), threading.Event()
 
     def hang() -> bytes:
