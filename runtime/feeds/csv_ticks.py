@@ -36,6 +36,8 @@ class CsvTick:
 
     payload: bytes
     at_us: int | None
+    usable: bool = False
+    """Whether asset, time and price can be read."""
 
 
 class CsvTicks:
@@ -79,7 +81,8 @@ class CsvTicks:
             asset = self._asset if self._asset_column is None else row[self._asset_column]
             price = row[self._price]
             values = b",".join((orjson.dumps(asset), stamp, _json(price)))
-            yield CsvTick(b"[[" + values + b"]]", at_us)
+            usable = at_us is not None and _NUMBER.fullmatch(price) is not None and good_asset(asset)
+            yield CsvTick(b"[[" + values + b"]]", at_us, usable)
 
 
 def split_rows(lines: Iterable[bytes]) -> Iterator[list[str]]:

@@ -27,6 +27,8 @@ from tickwire.runtime.feeds.rebase import shift_attachment
 _log = structlog.get_logger("tickwire.replay")
 
 LOOK_AHEAD_FRAMES = 50
+LINES_SHOWN = 10
+"""Of damaged lines, one by one in the log; how many there were in all is said at the end."""
 KNOWN_FILES = "*.frames.jsonl, *.csv, *.ws.* (exchange captures), each also with .gz"
 _HANDSHAKE = re.compile(rb"(?:0|40)(?:\{|$)")
 _ATTACHMENTS = re.compile(rb"4[56]([1-9][0-9]?)-")
@@ -106,7 +108,7 @@ class FramesRecording:
         self._handshakes = 0
         self.handshake = b""
         self.first_us = 0
-        engine_io, begun = False, False
+        engine_io, begun, empty = False, False, True
         for at_us, opcode, payload in islice(self._frames(quiet=True), LOOK_AHEAD_FRAMES):
             self.first_us = self.first_us or at_us
             handshake = opcode == TEXT and _HANDSHAKE.match(payload) is not None
@@ -115,6 +117,11 @@ class FramesRecording:
                 self.handshake += server_frame(opcode, payload)
             begun = begun or not handshake
             engine_io = engine_io or handshake or (opcode == TEXT and _ATTACHMENTS.match(payload) is not None)
+            empty = False
+        if empty:
+            raise _unplayable(
+                path, 'is a frame {"t": seconds, "type": "text", "data": …}, as tickwire record writes them'
+            )
         self.source = self.decoder = "pocketoption" if engine_io else "json"
         self.unique_stamps = engine_io
         self.rebase_step_s = 60 if engine_io else 0  # so that candles stay on their minutes
@@ -126,12 +133,14 @@ class FramesRecording:
         return _grouped(frames, shift_s)
 
     def _frames(self, *, quiet: bool) -> Iterator[RecordedFrame]:
+        skipped = _Skipped(self._path.name)
         for number, line in enumerate(_lines(self._path, quiet=quiet), 1):
             frame = _frame(line)
             if frame is not None:
                 yield frame
             elif line.strip() and not quiet:
-                _log.warning("recording_line_skipped", file=self._path.name, line=number, sample=line[:80])
+                skipped.add(number, line)
+        skipped.tell()
 
 
 class CaptureRecording:
@@ -145,7 +154,10 @@ class CaptureRecording:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.source = self.decoder = path.name.partition(".ws.")[0].lower()
-        self.first_us = next((event.at_us for event in self._events(quiet=True)), 0)
+        first = next(self._events(quiet=True), None)
+        if first is None:
+            raise _unplayable(path, "is `seconds: payload`, as captures of exchanges have them")
+        self.first_us = first.at_us
 
     def events(self, shift_s: int) -> Iterator[RecordedEvent]:
         return self._events(quiet=False)
@@ -175,18 +187,58 @@ class CsvRecording:
             raise RecordingError(f"{path}: is empty; a CSV begins with timestamp,asset,price")
         self._ticks = CsvTicks(path.name, header, url.asset, url.day)
         first = next((row for row in rows if row != header), None)
+        self.first_us = 0
         if first is not None:
             self._ticks.check(first)
-        again = split_rows(_lines(path, quiet=True))
-        self.first_us = next((tick.at_us for tick in self._ticks.ticks(again) if tick.at_us is not None), 0)
+            self.first_us = self._first_us()
+
+    def _first_us(self) -> int:
+        """When the first row happened whose time can be read; there has to be one that is whole as well."""
+        first_us = None
+        for tick in self._ticks.ticks(split_rows(_lines(self._path, quiet=True))):
+            first_us = tick.at_us if first_us is None else first_us
+            if tick.usable and first_us is not None:
+                return first_us
+        raise _unplayable(self._path, "has an asset, a time and a price under its header", below=1)
 
     def events(self, shift_s: int) -> Iterator[RecordedEvent]:
         rows = split_rows(_lines(self._path, quiet=False))
         next(rows)
-        at_us = self.first_us
+        at_us, unreadable = self.first_us, 0
         for tick in self._ticks.ticks(rows, shift_s):
             at_us = tick.at_us - shift_s * 1_000_000 if tick.at_us is not None else at_us
+            unreadable += not tick.usable
             yield RecordedEvent(at_us, server_frame(TEXT, tick.payload))
+        if unreadable:
+            _log.warning("recording_rows_unreadable", file=self._path.name, rows=unreadable)
+
+
+class _Skipped:
+    """Lines that are no frames: the first ones are shown, all are counted."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._count = 0
+
+    def add(self, number: int, line: bytes) -> None:
+        self._count += 1
+        if self._count <= LINES_SHOWN:
+            _log.warning("recording_line_skipped", file=self._file, line=number, sample=line[:80])
+
+    def tell(self) -> None:
+        if self._count:
+            _log.warning("recording_lines_skipped", file=self._file, lines=self._count)
+
+
+def _unplayable(path: Path, wanted: str, *, below: int = 0) -> RecordingError:
+    """Nothing in the file can be played; names the first line, behind a header of `below` lines, that is not blank."""
+    remedy = "is this the right file? Name another, or record it anew"
+    lines = ((number, line.strip()) for number, line in enumerate(_lines(path, quiet=True), 1) if number > below)
+    number, line = next(((number, line) for number, line in lines if line), (0, b""))
+    if not line:
+        return RecordingError(f"{path}: is empty; {remedy}")
+    sample = line[:60].decode(errors="replace")
+    return RecordingError(f"{path}: no line of it {wanted}: line {number} is {sample!r}; {remedy}")
 
 
 def _lines(path: Path, *, quiet: bool) -> Iterator[bytes]:

@@ -169,6 +169,14 @@ def test_commands_that_need_a_relay_say_how_to_find_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(90)
+def test_a_file_of_which_no_line_can_be_played_fails_with_its_first_bad_line(tmp_path: Path) -> None:
+    (tmp_path / "holiday.frames.jsonl").write_bytes(b"\xff\xd8\xff\xe0 JFIF\n" * 100)
+    line = said(command("replay", "holiday.frames.jsonl?speed=max", "--http", "127.0.0.1:0", folder=tmp_path), code=1)
+    for word in ("holiday.frames.jsonl", "line 1", "Name another"):
+        assert word in line
+
+
+@pytest.mark.timeout(90)
 def test_a_second_run_on_a_data_directory_names_the_first(tmp_path: Path) -> None:
     with tickwire("run", folder=tmp_path) as app:
         line = said(command("run", "--data-dir", "data", "--http", "127.0.0.1:0", folder=tmp_path), code=1)

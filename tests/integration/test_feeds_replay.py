@@ -12,6 +12,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from structlog.testing import capture_logs
 from support.feeds_clients import RealClock, SteppedClock, connected, read_to_the_end, receive_to_the_end, receive_until
 from support.recordings import recording
 
@@ -302,9 +303,14 @@ def test_a_stopped_server_leaves_no_thread_behind() -> None:
         ("bad name_20250101.csv", b"time,price\n", "", ["names no asset"]),
         ("A.csv", b"timestamp,asset,price\n10:00:00Z,A,1.5\n", "", ["no date", "date=YYYY-MM-DD"]),
         ("A.csv", b"timestamp,asset,price\n1.5,A,1.5\n", "asset=B", ["asset=B", "leave asset= out"]),
-        ("a.frames.jsonl", b"{}\n", "asset=B", ["leave asset= and date= out"]),
+        ("a.frames.jsonl", b'{"t":1,"type":"text","data":"[]"}\n', "asset=B", ["leave asset= and date= out"]),
         ("a.frames.jsonl", b'{"t":1,"type":"text","data":"[]"}\n', "rebase=1", ["rebase=1"]),
         ("a.csv.gz", b"no gzip", "", ["can't be read"]),
+        ("a.frames.jsonl", b"", "", ["is empty", "Name another"]),
+        ("a.frames.jsonl", b"\n\x00\xff\n{}\n", "", ["no line of it is a frame", "line 2 is", "Name another"]),
+        ("A.ws.1", b"hello\nworld\n", "", ["line 1 is 'hello'", "seconds: payload"]),
+        ("A.csv", b"timestamp,asset,price\n\nx,y,z\n1,A\n", "", ["line 3 is 'x,y,z'", "a time and a price"]),
+        ("A.csv", b"timestamp,asset,price\n1.5,A,n/a\n", "", ["line 2 is '1.5,A,n/a'"]),
     ],
 )
 def test_a_recording_that_cannot_be_played_is_named_with_its_remedy(
@@ -330,7 +336,7 @@ def test_what_the_url_gives_stands_in_for_what_the_file_lacks(tmp_path: Path) ->
 def test_a_row_that_is_no_tick_goes_out_for_the_relay_to_count(tmp_path: Path) -> None:
     path = tmp_path / "A_20250101.csv"
     path.write_text(
-        'timestamp,asset,price\n\n10:00:00Z,A,abc\n25:00:00Z,A,1.5\nhalf,a\n10:00:01Z,"A,1.5\n10:00:02.25Z,A,1e5\n'
+        'timestamp,asset,price\n\n10:00:00Z,A,abc\n25:00:00Z,A,1.5\nhalf,a\n10:00:01Z,"A,1.5\n10:00:02.25Z,A,1e5\n10:00:03Z,A,1.6\n'
     )
     with replaying(path) as server:
         messages, _, _ = read_to_the_end(server.url)
@@ -340,7 +346,30 @@ def test_a_row_that_is_no_tick_goes_out_for_the_relay_to_count(tmp_path: Path) -
         '[["half","a"]]',
         '[["\\"A",1735725601,1.5]]',
         '[["A",1735725602.25,"1e5"]]',
+        '[["A",1735725603,1.6]]',
     ]
+
+
+def test_bad_lines_among_good_ones_are_skipped_and_counted(tmp_path: Path) -> None:
+    path = tmp_path / "a.frames.jsonl"
+    good = b'{"t":1,"type":"text","data":"[1]"}\n'
+    path.write_bytes(good + b"junk\n" * 25 + b"\n" + good)
+    with capture_logs() as logs, replaying(path) as server:
+        assert read_to_the_end(server.url) == (["[1]"] * 2, 1000, "ended")
+    shown = [line for line in logs if line["event"] == "recording_line_skipped"]
+    assert [line["line"] for line in shown] == list(range(2, 12))
+    [told] = [line for line in logs if line["event"] == "recording_lines_skipped"]
+    assert (told["file"], told["lines"]) == ("a.frames.jsonl", 25)
+
+
+def test_bad_rows_among_good_ones_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "A_20250101.csv"
+    path.write_text("time,price\n10:00:00Z,1.5\njunk\n10:00:01Z,\n10:00:02Z,1.6\n")
+    with capture_logs() as logs, replaying(path) as server:
+        messages, _, _ = read_to_the_end(server.url)
+    assert len(messages) == 4
+    [told] = [line for line in logs if line["event"] == "recording_rows_unreadable"]
+    assert (told["file"], told["rows"]) == ("A_20250101.csv", 2)
 
 
 def test_a_recording_cut_off_by_a_kill_plays_up_to_there(tmp_path: Path) -> None:
