@@ -19,6 +19,8 @@ from support.tape import Tick
 from support.tickwire_process import Tickwire, eventually, tickwire
 
 BUFFER = 1000
+SHOWN = 80
+"""So much of a state's detail is printed."""
 HEALING_S = 90.0
 """On a busy machine, with the store's backoff at its longest."""
 
@@ -34,7 +36,7 @@ class Outcome:
     recovered_s: float
 
     def __str__(self) -> str:
-        shown = "; ".join(self.shown) or "ready throughout"
+        shown = "; ".join(each[:SHOWN] for each in self.shown) or "ready throughout"
         figures = f"{self.ticks} ticks in, {self.rows} rows stored, recovered in {self.recovered_s:.1f} s"
         return f"{self.fault}: {figures} [{shown}]"
 
