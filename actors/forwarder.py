@@ -111,8 +111,7 @@ class Forwarder:
         head = tick_position(newest[0]) if newest else ("", 0)
         lacking = [bulk for bulk in ring.bulks if tick_position(bulk_to_json(bulk)) > head]
         ring.bulks = deque([*map(json_to_bulk, reversed(newest)), *lacking], maxlen=self._buffer_size)
-        if not ring.epoch:
-            ring.epoch, ring.seq = head
+        ring.epoch, ring.seq = max((ring.epoch, ring.seq), head)
         self._unadopted.discard(asset)
         if lacking:
             self._dirty.add(asset)

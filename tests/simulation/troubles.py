@@ -63,6 +63,13 @@ class Troubles:
         if chance.strikes(rates.feed * 0.5):
             self._feed(chance.choose(self._venues))
 
+    def at_start(self) -> None:
+        """A process starts: now and then nobody is reached at first."""
+        if self._chance.strikes(10 * self._chance.rates.redis_event) and self._network.reachable:
+            self._network.die()
+            self._chance.fault("redis dies", "at a start")
+            self._later(lambda: self._network.start("kept"), 2.0)
+
     def end(self) -> None:
         """Everything works again, for good."""
         self._network.thaw()

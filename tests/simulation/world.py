@@ -159,6 +159,7 @@ class World:
     def _start(self) -> None:
         self._runs += 1
         self.chance.note(f"START run {self._runs}")
+        self.troubles.at_start()
         self._busy = self._starting = True
         self.process = Process(
             Outside(
