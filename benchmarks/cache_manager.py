@@ -15,7 +15,8 @@ from tickwire.messages.ticks import TickColumns, TicksReceived
 
 START_US = 1_756_866_780_000_000
 TURN_S = 0.01
-TURNS = 300
+clock = time.thread_time if time.get_clock_info("thread_time").resolution < 1e-6 else time.perf_counter
+"""Processor time where it is fine enough: other programs don't count."""
 
 
 class Nobody:
@@ -70,14 +71,14 @@ class Feed:
     def __init__(self, assets: int, size: int, step_us: int) -> None:
         self._names = [f"A{number}_otc" for number in range(assets)]
         self._size, self._step_us = size, step_us
-        self._sent = self._number = 0
+        self.sent = self._number = 0
 
     def message(self, among: Sequence[str] | None = None) -> TicksReceived:
         self._number += 1
-        first, size = self._sent, self._size
+        first, size = self.sent, self._size
         ts_us = [START_US + (first + i) * self._step_us for i in range(size)]
         prices = [f"1.{100_000 + (first + i) * 7919 % 900_000}" for i in range(size)]
-        self._sent += size
+        self.sent += size
         names = among if among is not None else self._names
         columns = [
             TickColumns(
@@ -92,25 +93,27 @@ class Feed:
         )  # fmt: skip
 
 
-def measure(title: str, turn: Callable[[], list[TicksReceived]], make: Callable[[Nobody], CacheManager]) -> None:
+def measure(
+    title: str, turn: Callable[[], list[TicksReceived]], make: Callable[[Nobody], CacheManager], turns: int = 300
+) -> None:
     world = Nobody()
     actor = make(world)
     actor.open()
-    spent, turns, ticks = 0.0, [], 0
-    for _ in range(TURNS):
+    times, ticks = [], 0
+    for _ in range(turns):
         world.seconds += TURN_S
         batch = turn()
         messages: list[object] = [*batch, *world.due()]
-        began = time.perf_counter()
+        began = clock()
         actor.step(messages)
-        turns.append(time.perf_counter() - began)
+        times.append(clock() - began)
         ticks += sum(message.ticks for message in batch)
-    spent = sum(turns)
-    turns.sort()
+    spent = sum(times)
+    times.sort()
     rate = f"{ticks / spent:>12,.0f} ticks/s" if ticks else " " * 20
     print(
-        f"{title:<52} {rate}  a turn: median {turns[len(turns) // 2] * 1e3:7.3f} ms, "
-        f"p99 {turns[-len(turns) // 100] * 1e3:7.3f} ms"
+        f"{title:<52} {rate}  a turn: median {times[len(times) // 2] * 1e3:7.3f} ms, "
+        f"p99 {times[-len(times) // 100] * 1e3:7.3f} ms, most {times[-1] * 1e3:7.3f} ms"
     )
 
 
@@ -130,12 +133,13 @@ def main() -> None:
         )
     feed = Feed(200, 1, 10_000)
     measure("live, 200 assets, a tick of each in 10 ms", lambda: [feed.message()], make)
-    one, quiet = Feed(200, 1, 10_000), iter([True])
-
-    def few() -> list[TicksReceived]:
-        return [one.message() if next(quiet, False) else one.message(["A0_otc"])]
-
-    measure("live, 200 assets known, a tick of one in 10 ms", few, make)
+    two_a_second = Feed(200, 1, 10_000)
+    measure(
+        "live, 200 assets, two ticks a second of each",
+        lambda: [two_a_second.message([f"A{(two_a_second.sent * 4 + i) % 200}_otc" for i in range(4)])],
+        make,
+        turns=6000,
+    )
 
 
 if __name__ == "__main__":
