@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import structlog
 
+from tickwire.actors.asset_grants import AssetGrants
 from tickwire.actors.forwarder import Forwarder
 from tickwire.actors.kernel.behaviour import Context
 from tickwire.actors.ports import BufferRedis, Clock, PortError, RedisRefused, Spool, SpoolFailed
-from tickwire.market.identity import new_epoch
-from tickwire.market.ownership import Ownership, continues
+from tickwire.market.ownership import Ownership
 from tickwire.market.packing import pack
 from tickwire.messages.addressing import ReplyTo
 from tickwire.messages.lifecycle import (
@@ -30,8 +30,6 @@ from tickwire.messages.lifecycle import (
 )
 from tickwire.messages.telemetry import SpoolMeasured
 from tickwire.messages.ticks import (
-    AssetGranted,
-    AssetRefused,
     AssetReleased,
     AssetRequested,
     BackfillReceived,
@@ -95,9 +93,6 @@ class BufferKeeper:
         self._feeds = feeds
         self._settings = settings
         self._ownership = ownership
-        self._assets: set[str] = set()
-        self._early: dict[str, AssetRequested] = {}
-        self._granted: dict[str, AssetGranted] = {}
         self._drains: list[ReplyTo] = []
         self._trouble_told = ""
         self._unaccepted = unaccepted
@@ -114,6 +109,7 @@ class BufferKeeper:
             window_entries=self._settings.window_entries,
             window_bytes=self._settings.window_bytes,
         )
+        self._grants = AssetGrants(self._redis, self._spool, self._forwarder, self._ownership, self._clock)
         self._take_over_unaccepted()
         self._batch_writer = self._context.address("batch_writer")
         self._metrics = self._context.address("metrics_collector")
@@ -154,7 +150,7 @@ class BufferKeeper:
     def _handle(self, message: object) -> None:
         match message:
             case AssetRequested():
-                self._on_asset_requested(message)
+                self._grants.take(message)
             case LinkChanged():
                 self._on_link_changed(message)
             case FeedChanged():
@@ -190,7 +186,7 @@ class BufferKeeper:
         self._resume()
         columns = _live(messages)
         self._forwarder.remember(columns)
-        self._assets.update(column.asset for column in columns)
+        self._grants.seen(column.asset for column in columns)
         taken_by_redis = self._forwarder.forward(columns, list(zip(rows, payloads, strict=True)))
         forward_seconds = self._clock.monotonic() - committed if taken_by_redis else None
         self._report(sum(m.ticks for m in messages), len(rows), committed - started, forward_seconds)
@@ -225,51 +221,10 @@ class BufferKeeper:
 
     # -- assets ------------------------------------------------------------------------------------------------
 
-    def _on_asset_requested(self, request: AssetRequested) -> None:
-        owner = self._ownership.claim(request.asset, request.feed)
-        if owner != request.feed:
-            request.reply_to.tell(AssetRefused(asset=request.asset, feed=request.feed, owner=owner))
-        elif self._redis.link.state == "connecting":
-            self._early[request.asset] = request  # the first attempt is under way: it decides whether an epoch goes on
-        else:
-            granted = self._granted.get(request.asset)
-            if granted is None or granted.incarnation != request.incarnation:
-                granted = self._granted[request.asset] = self._grant(request)
-            request.reply_to.tell(granted)
-
-    def _grant(self, request: AssetRequested) -> AssetGranted:
-        epoch, seq = self._epoch_for(request)
-        self._assets.add(request.asset)
-        self._forwarder.stand(request.asset, epoch, seq)
-        return AssetGranted(
-            asset=request.asset,
-            feed=request.feed,
-            incarnation=request.incarnation,
-            epoch=epoch,
-            next_seq=seq + 1,
-        )
-
-    def _epoch_for(self, request: AssetRequested) -> tuple[str, int]:
-        """The epoch to go on with and its last seq: a new one, or after a clean stop the old one."""
-        epoch, seq = new_epoch(self._clock.now_us()), 0
-        if not self._redis.link.up:
-            return epoch, seq
-        try:
-            record = self._redis.epoch(request.asset)
-            first = request.asset not in self._granted
-            if first and continues(record, self._spool.last_boot_ms) and record.epoch is not None:
-                epoch, seq = record.epoch, record.seq
-            self._forwarder.adopt(request.asset)
-            self._redis.mark(request.asset, epoch, seq, clean=False, boot_ms=self._spool.boot_ms)
-        except PortError as error:
-            _log.warning("epoch_in_doubt", asset=request.asset, error=str(error))
-            return new_epoch(self._clock.now_us()), 0
-        return epoch, seq
-
     def _on_feed_changed(self, change: FeedChanged) -> None:
         if change.state != "ended" and not change.gone:
             return
-        for asset in self._ownership.release(change.feed):
+        for asset in self._grants.release(change.feed):
             for peer, ingestor in self._feeds.items():
                 if peer != change.feed:
                     self._context.address(ingestor).tell(AssetReleased(asset=asset))
@@ -279,15 +234,10 @@ class BufferKeeper:
     def _on_link_changed(self, change: LinkChanged) -> None:
         self._tell_link(change)
         self._trouble_told = ""
-        early, self._early = self._early, {}
         if change.state == "up":
             self._reach(self._forwarder.reconnected)
             self._forward_on()
-        if change.state == "connecting":
-            self._early = early
-        else:
-            for request in early.values():
-                self._on_asset_requested(request)
+        self._grants.take_early(change.state)
 
     def _tell_link(self, change: LinkChanged) -> None:
         self._metrics.tell(change)
@@ -367,12 +317,8 @@ class BufferKeeper:
 
     def _mark_clean(self) -> None:
         """Unless ticks are out there that the spool did not take: their numbers must not be given again."""
-        if self._unaccepted:
-            return
-        for asset in sorted(self._assets):
-            position = self._forwarder.position(asset)
-            if position is not None:
-                self._redis.mark(asset, *position, clean=True, boot_ms=self._spool.boot_ms)
+        if not self._unaccepted:
+            self._grants.mark_clean()
 
     def close(self) -> None:
         redis = getattr(self, "_redis", None)
