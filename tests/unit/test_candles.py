@@ -98,6 +98,51 @@ def test_recorded_ticks_give_the_candles_that_an_independent_computation_gives(n
         assert ohlc(candles, timeframe) == candles_of([(us, float(price)) for us, price in ticks], seconds)
 
 
+events = st.one_of(
+    st.tuples(st.just("live"), st.integers(0, 400_000), st.integers(1, 12), prices),
+    st.tuples(st.just("late"), st.integers(0, 30_000), st.integers(1, 3), prices),
+    st.tuples(st.just("wild"), st.integers(0, 10**7), st.integers(1, 1), prices),
+    st.tuples(st.just("past"), st.integers(0, 2_000_000), st.integers(1, 40), prices),
+    st.tuples(st.just("broker"), st.integers(0, 2_000_000), st.integers(1, 9), prices),
+    st.tuples(st.just("silence"), st.integers(0, 900_000), st.integers(1, 1), prices),
+)
+
+
+@settings(max_examples=60)
+@given(steps=st.lists(events, min_size=1, max_size=25), size=st.sampled_from([3, 1000]))
+def test_candles_are_the_same_however_often_they_are_read(steps: list[tuple[str, int, int, str]], size: int) -> None:
+    """Longer ones are worked out late: nobody may see that."""
+    often, seldom = AssetCandles(size), AssetCandles(size)
+    clock_us, seq, now = START_US, 1, 0.0
+    for place, (kind, ms, count, price) in enumerate(steps):
+        for candles in (often, seldom):
+            if kind == "live":
+                ticks = [(clock_us + ms * 1000 + i * 700_000, price) for i in range(count)]
+                candles.live(live(ticks, seq, f"e{place // 7}"), now)
+            elif kind in ("late", "wild"):
+                us = clock_us + (10**10 + ms * 1000 if kind == "wild" else -ms * 1000)
+                candles.live(live([(us, price)] * count, seq, f"e{place // 7}"), now)
+            elif kind == "past":
+                candles.past(past([(clock_us - ms * 1000 - i * 900_000, price) for i in range(count)]))
+            elif kind == "broker":
+                start = (clock_us // 1000 - ms) // 60_000 * 60
+                rows = [(start + 60 * i, float(price), 2.0, 1.0, float(price)) for i in range(count)]
+                candles.broker(BrokerCandles(asset="A", period_s=60, rows=rows))
+            else:
+                candles.elapse(now + ms / 1000, fed=place % 2 == 0)
+        for timeframe in SECONDS:
+            often.candles(timeframe, 100_000)
+        seq += count
+        now += ms / 1000 if kind in ("silence", "live") else 0.0
+        clock_us += ms * 1000 if kind == "live" else 0
+    assert often.closed == seldom.closed
+    assert often.due() == seldom.due()
+    for level, timeframe in enumerate(SECONDS):
+        assert often.encoded(level, 100_000) == seldom.encoded(level, 100_000)
+        assert often.candles(timeframe, 100_000) == seldom.candles(timeframe, 100_000)
+    assert often.changed == seldom.changed
+
+
 def test_a_bucket_closes_with_the_first_tick_after_it_and_a_late_one_amends_it() -> None:
     candles = AssetCandles(200)
     candles.live(live([at(0, "1.1"), at(14, "1.2")]), 0.0)
