@@ -18,7 +18,11 @@ from support.footprint import Footprint, footprint
 from support.tape import Tick
 from support.tickwire_process import Tickwire, eventually, tickwire
 
+from tickwire.market.ledger import Fate
+from tickwire.runtime.audit import audit
+
 BUFFER = 1000
+FATES: tuple[Fate, ...] = ("received", "parsed", "stored", "quarantined")
 SHOWN = 80
 """So much of a state's detail is printed."""
 HEALING_S = 90.0
@@ -125,6 +129,7 @@ class Drill:
         fresh = self.servers.feed.ticks(self._compared, sent)
         self._compare_store(fresh, refused)
         self._refused += len(refused)
+        eventually(lambda: self._accounted(sent - self._started), "the ledger accounts for every tick")
         self._compared = sent
         self._compare_lists(fresh)
         assert not self._listener.disorder, self._listener.disorder[:5]
@@ -155,6 +160,15 @@ class Drill:
 
     def _nothing_waits(self) -> bool:
         return all(self.servers.admin.xlen(key) == 0 for key in self.servers.admin.scan_iter("tickwire:outbox:*"))
+
+    def _accounted(self, ticks: int) -> bool:
+        """Of all that was sent the ledger says what became of it: stored, or quarantined."""
+        audited = audit(self.data_dir)
+        total = {fate: sum(account.total(fate) for account in audited.accounts) for fate in FATES}
+        pending = sum(account.pending for account in audited.accounts)
+        assert audited.balanced, audited.as_dict()
+        want = {"received": ticks, "parsed": ticks, "stored": ticks - self._refused, "quarantined": self._refused}
+        return (total, pending) == (want, 0)
 
     def end(self) -> None:
         """An orderly stop, which leaves nothing behind and adds nothing."""

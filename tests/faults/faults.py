@@ -202,7 +202,7 @@ OWN = (Fault("the relay's own disk full", fill_relay, empty_relay),)
 STORE = (
     Fault("postgres killed", kill_store, start_store, "store degraded"),
     Fault("postgres restarted", restart_store, nothing),
-    Fault("postgres stopped (SIGSTOP)", lambda s: s.postgres.freeze(), lambda s: s.postgres.thaw()),
+    Fault("postgres stopped (SIGSTOP)", lambda s: s.postgres.freeze(), lambda s: s.postgres.thaw(), "store degraded"),
     Fault("postgres' rights revoked", revoke_rights, grant_rights, "42501"),
     Fault("postgres' disk full", fill_disk, empty_disk, "53100"),
     Fault("postgres' sessions ended", end_sessions, nothing),
