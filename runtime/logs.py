@@ -25,14 +25,12 @@ _log = structlog.get_logger("tickwire")
 
 
 def spellings(secrets: Iterable[str]) -> list[str]:
-    """The secrets in their usual spellings (percent, JSON and Python escapes), the longest first."""
-    found = {
-        spelling
-        for secret in secrets
-        if len(secret) >= SHORTEST_SECRET
-        for spelling in (secret, quote(secret, safe=""), json.dumps(secret)[1:-1], repr(secret)[1:-1])
-    }
-    return sorted(found, key=len, reverse=True)
+    """The secrets in their usual spellings (percent, JSON and Python escapes, also one upon another), longest first."""
+    known = {secret for secret in secrets if len(secret) >= SHORTEST_SECRET}
+    known |= {quote(secret, safe="") for secret in known}
+    for _ in range(2):
+        known |= {escaped for text in known for escaped in (json.dumps(text)[1:-1], repr(text)[1:-1])}
+    return sorted(known, key=len, reverse=True)
 
 
 class Masker:
@@ -82,14 +80,12 @@ def configure_logs(
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
+    rendered = _Rendered(_as_json if style == "json" else _as_text, Masker(secrets))
     handler = logging.StreamHandler(stream if stream is not None else sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.PositionalArgumentsFormatter(), *common],
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                _Rendered(_as_json if style == "json" else _as_text, Masker(secrets)),
-            ],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, rendered],
         )
     )
     root = logging.getLogger()

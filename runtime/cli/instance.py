@@ -32,8 +32,9 @@ class Instance:
             ) from error
         except ValueError as error:
             raise CommandFailed(f"{self.url}{path} answered no JSON; is that address a relay's? see --url") from error
-        if answer.is_error and answer.status_code != 503:
-            said = body.get("user_message") or body.get("error_message") if isinstance(body, dict) else None
+        told = isinstance(body, dict) and "error_code" in body
+        if told or (answer.is_error and answer.status_code != 503):
+            said = body.get("user_message") or body.get("error_message") if told else None
             raise CommandFailed(f"{self.url}{path}: {said or f'status {answer.status_code}'}")
         return body
 
