@@ -25,6 +25,7 @@ class FeedStatus:
         self._told: Sequence[ReplyTo] = ()
         self._state: FeedState = "connecting"
         self._stale: tuple[str, ...] = ()
+        self._detail = self._held = ""
 
     def begin(self, told: Sequence[ReplyTo], now: float, *, connects: bool) -> None:
         """`told` hear of every change; a feed that `connects` has a minute for its first tick."""
@@ -57,6 +58,13 @@ class FeedStatus:
         for asset in assets:
             self._staleness.observe(asset, now, 1)
 
+    def hold(self, reason: str, now: float) -> None:
+        """Its socket is left unread, and why; empty where it is read again."""
+        if reason != self._held:
+            self._held = reason
+            if self._state in ("live", "stale"):
+                self.judge(now)
+
     def forget(self, asset: str) -> None:
         """Nobody wants it any more: its silence is no fault."""
         self._staleness.forget(asset)
@@ -66,10 +74,11 @@ class FeedStatus:
         if self._state not in ("live", "stale"):
             return
         stale = self._staleness.stale(now)
-        state: FeedState = "stale" if stale and len(stale) == self._staleness.watched else "live"
-        if stale != self._stale or state != self._state:
+        silent = bool(stale) and len(stale) == self._staleness.watched
+        state: FeedState = "stale" if silent or self._held else "live"
+        if (stale, state, self._held) != (self._stale, self._state, self._detail):
             self._stale = stale
-            self._change(state)
+            self._change(state, self._held)
 
     def is_gone(self, now: float) -> bool:
         """True once, when the feed has been down for so long that others may have its assets."""
@@ -83,7 +92,7 @@ class FeedStatus:
         self._change(self._state, gone=True)
 
     def _change(self, state: FeedState, detail: str = "", *, gone: bool = False) -> None:
-        self._state = state
+        self._state, self._detail = state, detail
         change = FeedChanged(feed=self._feed, state=state, detail=detail, stale_assets=self._stale, gone=gone)
         for receiver in self._told:
             receiver.tell(change)

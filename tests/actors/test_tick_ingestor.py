@@ -374,6 +374,15 @@ def test_the_socket_is_left_unread_while_the_spool_takes_nothing(feed: Feed) -> 
     assert feed.socket.reads == reads + 1
 
 
+def test_a_feed_that_is_left_unread_says_why(feed: Feed) -> None:
+    feed.live(("A", NOW_S, 1.5))
+    feed.stage.step(FeedHeld(held=True, reason="disk full"))
+    held = feed.stage.told("gateway", FeedChanged)[-1]
+    feed.stage.step(FeedHeld(held=False))
+    again = feed.stage.told("gateway", FeedChanged)[-1]
+    assert [(change.state, change.detail) for change in (held, again)] == [("stale", "disk full"), ("live", "")]
+
+
 def test_known_and_listed_assets_are_registered_when_redis_is_there(feed: Feed) -> None:
     feed.redis.go_down()
     feed.live(("A", NOW_S, 1.5))
