@@ -13,6 +13,7 @@ from pathlib import Path
 
 import orjson
 import structlog
+from simulation.chance import Rates
 from simulation.oracle import Violation
 from simulation.world import World
 
@@ -109,11 +110,11 @@ def run_spread(seeds: range, *, processes: int = 2) -> Figures:
     return figures
 
 
-def first_failure(seeds: Iterable[int]) -> tuple[int, str] | None:
-    """The first seed that fails, and how."""
+def first_failure(seeds: Iterable[int], rates: Rates | None = None) -> tuple[int, str] | None:
+    """The first seed that fails, and how; under these rates instead of the seed's own, if given."""
     for seed in seeds:
         try:
-            World(seed).run()
+            World(seed, rates).run()
         except Violation as error:
             return seed, str(error)
     return None

@@ -9,7 +9,7 @@ from typing import Any
 from unittest.mock import patch
 from weakref import WeakSet
 
-from tickwire.actors import buffer_keeper as buffer_keeper_module
+from tickwire.actors import asset_grants as asset_grants_module
 from tickwire.actors.buffer_keeper import BufferKeeper
 from tickwire.actors.feed_session import FeedSession
 from tickwire.actors.forwarder import Forwarder, entry_id
@@ -22,7 +22,7 @@ from tickwire.market.identity import tick_uids
 from tickwire.market.intake import Intake
 from tickwire.market.numbering import Numbering
 from tickwire.market.ordinals import Ordinals
-from tickwire.market.ownership import Ownership, continues
+from tickwire.market.ownership import Ownership
 from tickwire.market.rows import Row
 from tickwire.messages.ticks import DUPLICATE, Count
 from tickwire.runtime.redisio.buffer import RedisBuffer
@@ -120,23 +120,7 @@ def _() -> Iterator[None]:
 
 @bug("an epoch reused after a kill")
 def _() -> AbstractContextManager[object]:
-    return patch.object(buffer_keeper_module, "continues", lambda record, boot_ms: record.epoch is not None)
-
-
-@bug("an epoch gone on with though the buffer's head is another")
-def _() -> AbstractContextManager[object]:
-    return patch.object(RedisBuffer, "mark", _marking_clean)
-
-
-def _marking_clean(self: Any, asset: str, epoch: str, seq: int, *, clean: bool, boot_ms: int) -> None:
-    """Whatever it is asked to mark."""
-    key = self._keys.epoch(asset)
-    self._link.call(pack("HSET", key, "epoch", epoch, "seq", seq, "clean", 1, "boot", boot_ms), 1)
-
-
-@bug("an epoch gone on with though a run came between")
-def _() -> AbstractContextManager[object]:
-    return patch.object(buffer_keeper_module, "continues", lambda record, _: continues(record, record.boot_ms))
+    return patch.object(asset_grants_module, "continues", lambda record, boot_ms: record.epoch is not None)
 
 
 @bug("the mailbox lost at a restart")
@@ -179,11 +163,6 @@ def _() -> AbstractContextManager[object]:
         self._in_stream = 0
 
     return patch.object(Forwarder, "start_over", going_on)
-
-
-@bug("rows appended to an older copy of the stream")
-def _() -> AbstractContextManager[object]:
-    return patch.object(Forwarder, "_after", lambda self, rows: None)
 
 
 @bug("the floor of an older boot taken for this one's")
