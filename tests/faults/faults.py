@@ -197,7 +197,7 @@ def empty_relay(servers: Servers) -> None:
         servers.relay_disk.empty()
 
 
-OWN = (Fault("the relay's own disk full", fill_relay, empty_relay),)
+OWN = (Fault("the relay's own disk full", fill_relay, empty_relay, "disk is full"),)
 
 STORE = (
     Fault("postgres killed", kill_store, start_store, "store degraded"),

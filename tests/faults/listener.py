@@ -90,8 +90,8 @@ class Watch:
     def note(self) -> bool:
         """Whether the relay is ready."""
         answer = self._app.get("/readyz")
-        for what in ("redis", "store"):
-            found = answer[what]
+        feeds = {f"feed {name}": found for name, found in answer["feeds"].items() if found["detail"]}
+        for what, found in {"redis": answer["redis"], "store": answer["store"], **feeds}.items():
             if found and found["state"] != "up":
                 self.seen[f"{what} {found['state']}: {found['detail']}".rstrip(": ")] = None
         return bool(answer["ready"])

@@ -36,6 +36,11 @@ class SmallDisk:
         except FileNotFoundError:
             return False
 
+    @property
+    def kind(self) -> str:
+        """How a full disk is brought about."""
+        return "a small file system, full" if self.mounted else "a trigger that raises 53100"
+
     def fill(self) -> None:
         """No room beyond what is taken."""
         found = os.statvfs(self.folder)

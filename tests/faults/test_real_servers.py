@@ -22,7 +22,10 @@ Report = Callable[[object], None]
 
 @pytest.mark.parametrize("fault", REDIS + STORE + OWN, ids=lambda fault: fault.name)
 def test_each_tick_is_stored_once(fault: Fault, drill: Drill, report: Report) -> None:
-    report(drill.suffer(fault))
+    if fault in OWN and not drill.servers.relay_disk.mounted:
+        pytest.skip("no small file system can be mounted here")
+    outcome = drill.suffer(fault)
+    report(f"{outcome} ({drill.servers.disk.kind})" if fault.name == "postgres' disk full" else outcome)
 
 
 def test_exactly_the_rows_that_the_store_refuses_are_quarantined(drill: Drill, report: Report) -> None:
