@@ -18,6 +18,7 @@ from tickwire.runtime.cli.tables import show_table
 if TYPE_CHECKING:
     from tickwire.config.settings import Settings
     from tickwire.runtime.stores.quarantine_desk import Held, QuarantineDesk
+    from tickwire.runtime.stores.quarantine_retry import Outcome
 
 SAMPLE = 256
 """Bytes of an entry that are shown in a list."""
@@ -76,11 +77,7 @@ def retry_quarantined(
     """
     chosen = _chosen(ids, everything)
     settings = load_settings({"store.url": store, "data_dir": data_dir}, config).settings
-    from tickwire.actors.ports import StoreError
-    from tickwire.runtime.stores.ledger import LEDGER_FILE
-    from tickwire.runtime.stores.ledger_move import move_to_stored
-    from tickwire.runtime.stores.open import open_store, shown_url
-    from tickwire.runtime.stores.quarantine_retry import retry
+    from tickwire.runtime.stores.open import shown_url
 
     shown = shown_url(settings.store.parsed, settings.data_dir)
     with _desk(settings) as desk:
@@ -90,24 +87,37 @@ def retry_quarantined(
             print("nothing is quarantined")
             return
         _check_store(settings, shown)
-        target = open_store(
-            settings.store.parsed,
-            data_dir=settings.data_dir,
-            service_role_key=settings.supabase_service_role_key,
-            anon_key=settings.supabase_anon_key,
-        )
-        try:
-            target.open()
-            with progress("trying again", total) as advance:
-                ledger = settings.data_dir / LEDGER_FILE
-                outcome = retry(desk, target, chosen, tell=advance, stored=lambda rows: move_to_stored(ledger, rows))
-        except StoreError as error:
-            raise CommandFailed(f"store {shown}: {masked(str(error), settings.secrets)}") from error
-        finally:
-            target.close()
+        outcome = _try_again(desk, chosen, total, settings, shown)
     print(f"{outcome.stored} stored in {shown}, {outcome.kept} kept")
     if outcome.kept:
         raise CommandFailed(f"{outcome.kept} refused again; see tickwire quarantine list")
+
+
+def _try_again(
+    desk: "QuarantineDesk", chosen: Sequence[int] | None, total: int, settings: "Settings", shown: str
+) -> "Outcome":
+    """Raises CommandFailed where the store as a whole can't be used."""
+    from tickwire.actors.ports import StoreError
+    from tickwire.runtime.stores.ledger import LEDGER_FILE
+    from tickwire.runtime.stores.ledger_move import move_to_stored
+    from tickwire.runtime.stores.open import open_store
+    from tickwire.runtime.stores.quarantine_retry import retry
+
+    target = open_store(
+        settings.store.parsed,
+        data_dir=settings.data_dir,
+        service_role_key=settings.supabase_service_role_key,
+        anon_key=settings.supabase_anon_key,
+    )
+    try:
+        target.open()
+        with progress("trying again", total) as advance:
+            ledger = settings.data_dir / LEDGER_FILE
+            return retry(desk, target, chosen, tell=advance, stored=lambda rows: move_to_stored(ledger, rows))
+    except StoreError as error:
+        raise CommandFailed(f"store {shown}: {masked(str(error), settings.secrets)}") from error
+    finally:
+        target.close()
 
 
 def drop_quarantined(
