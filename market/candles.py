@@ -45,8 +45,8 @@ class AssetCandles:
         self._retained_ticks = 0
         self._coverage = Coverage()
         self._position = ("", 0)
-        self._begins = False
-        """The next tick is the first after a doubt."""
+        self._begins_us: int | None = None
+        """Stamp of the first tick to come after a doubt, if none counted since."""
         self._is_live = False
 
     # -- what comes in
@@ -57,7 +57,8 @@ class AssetCandles:
         if columns.epoch == epoch and columns.first_seq < expected:
             return
         self._position = (columns.epoch, columns.first_seq + len(columns.ts_us))
-        self._begins = self._begins or columns.epoch != epoch
+        if columns.epoch != epoch:
+            self._begins_us = columns.ts_us[0]
         ticks = (columns.ts_us, list(map(float, columns.prices)), columns.ordinals)
         self._take(*self.order.take(ticks, now, recv_us, self._rollup.at * US))
 
@@ -65,9 +66,9 @@ class AssetCandles:
         if ts_us and not self._is_live:
             self._is_live = True
             self._rollup.at = max(self._rollup.at, ts_us[0] // US // BASE * BASE)
-        if ts_us and self._begins:
-            self._begins = False
-            self._coverage.begin(ts_us[0])
+        if ts_us and self._begins_us is not None:
+            self._coverage.begin(min(max(self._begins_us, ts_us[0]), ts_us[-1]))
+            self._begins_us = None
         done = 0
         while done < len(ts_us):
             start = ts_us[done] // US // BASE * BASE

@@ -179,6 +179,17 @@ def test_a_bucket_entered_in_its_middle_is_partial_and_an_outage_is_a_gap_until_
     assert (shown[15_000_000].high, shown[15_000_000].ticks) == (1.9, 4)
 
 
+def test_a_tick_that_is_left_out_closes_no_gap_and_one_that_came_first_opens_no_earlier_one() -> None:
+    candles = AssetCandles(200)
+    candles.live(live([at(0, "1.1"), at(31, "1.2")]), 0.0)
+    candles.live(live([at(1, "1.3")], 1, "e2"), 0.0)
+    candles.live(live([at(44, "1.4"), at(61, "1.5")], 2, "e2"), 0.0)
+    assert [c.quality for c in candles.candles("15s", 9)] == ["live", "gap", "live"]
+    other = AssetCandles(200)
+    other.live(live([at(14, "1.1"), at(2, "1.2"), at(31, "1.3")]), 0.0)
+    assert [c.quality for c in other.candles("15s", 9)] == ["partial", "live"]
+
+
 def test_the_brokers_candle_counts_where_ticks_do_not_cover_the_bucket() -> None:
     candles = AssetCandles(200)
     start = START_US // 1_000_000
