@@ -87,9 +87,11 @@ class HistoryDesk:
             self._fly(asked, began)
 
     def loaded(self, loaded: HistoryLoaded) -> None:
-        flight = self._flights.pop((loaded.asset, loaded.timeframe), None)
-        if flight is None:
+        question = (loaded.asset, loaded.timeframe)
+        flight = self._flights.get(question)
+        if flight is None or loaded.limit < flight.limit:  # of a reader of before a crash: its own answer comes yet
             return
+        del self._flights[question]
         self._ends = 0
         if loaded.error is not None:
             self._fail([*flight.waiters, *flight.larger], loaded.error, flight.began)
@@ -98,7 +100,7 @@ class HistoryDesk:
             self._book.adopt(loaded.asset, loaded.timeframe, loaded.candles)
         asset = self._book.get(loaded.asset)
         if asset is None:
-            self._remember_nobody((loaded.asset, loaded.timeframe))
+            self._remember_nobody(question)
         else:
             asset.consulted[loaded.timeframe] = (flight.limit, len(loaded.candles))
         mine = asset.candles(loaded.timeframe, flight.limit) if asset is not None else []

@@ -46,4 +46,6 @@ class HistoryLoaded:
     timeframe: str
     candles: Sequence[Candle]
     source: Literal["redis", "store"]
+    limit: int
+    """How many were asked for."""
     error: str | None = None

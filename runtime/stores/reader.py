@@ -44,7 +44,7 @@ class StoreReader:
         try:
             self._questions.put_nowait((asset, timeframe, limit))
         except queue.Full:
-            self._tell(_loaded(asset, timeframe, [], "the reader has too many questions"))
+            self._tell(_loaded((asset, timeframe, limit), [], "the reader has too many questions"))
 
     def close(self) -> None:
         self._closed.set()
@@ -65,9 +65,9 @@ class StoreReader:
                     if not opened:
                         store.open()
                         opened = True
-                    answer = _loaded(asset, timeframe, self._candles(store, asset, timeframe, limit))
+                    answer = _loaded(question, self._candles(store, asset, timeframe, limit))
                 except StoreError as error:
-                    answer = _loaded(asset, timeframe, [], str(error))
+                    answer = _loaded(question, [], str(error))
                 if not self._closed.is_set():
                     self._tell(answer)
             reason = "closed"
@@ -108,5 +108,8 @@ def _take(bars: dict[int, Bar], start: int, price: float) -> None:
         bars[start] = bar._replace(open=price, high=max(bar.high, price), low=min(bar.low, price), ticks=bar.ticks + 1)
 
 
-def _loaded(asset: str, timeframe: str, candles: list[Candle], error: str | None = None) -> HistoryLoaded:
-    return HistoryLoaded(asset=asset, timeframe=timeframe, candles=candles, source="store", error=error)
+def _loaded(question: Question, candles: list[Candle], error: str | None = None) -> HistoryLoaded:
+    asset, timeframe, limit = question
+    return HistoryLoaded(
+        asset=asset, timeframe=timeframe, candles=candles, source="store", limit=limit, error=error
+    )  # fmt: skip
