@@ -79,7 +79,7 @@ class Clock(Protocol):
 
 
 class Store(Protocol):
-    """The durable target. Calls take at most 10 s (4 s once `hurry` was called), then raise StoreUnavailable."""
+    """The durable target. Calls take at most 10 s (4 s while hurried, see `hurry`), then raise StoreUnavailable."""
 
     slice_rows: int
     """Rows a call should take when spread (SQLite 50: a long turn would hold up the hot path)."""
@@ -107,8 +107,8 @@ class Store(Protocol):
     def newest_ts_us(self, pair: str) -> int | None:
         """The newest tick's stamp of an asset, None if it has none."""
 
-    def hurry(self) -> None:
-        """At stop: calls from now on take at most 4 s."""
+    def hurry(self, hurried: bool) -> None:
+        """Whether calls from now on take at most 4 s, because somebody waits for them, or 10 s."""
 
     def close(self) -> None: ...
 

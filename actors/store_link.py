@@ -17,6 +17,8 @@ _log = structlog.get_logger("tickwire.batch_writer")
 
 PEACE_S = 0.25
 """After a failure not even a flush tries again sooner: it is asked for again and again while a stop waits."""
+HURRY_S = 15.0
+"""So long calls stay short after a flush: a stop flushes in rounds, and none of its calls may begin as a long one."""
 
 
 class StoreLink:
@@ -29,6 +31,7 @@ class StoreLink:
         self._backoff = Backoff(min_s=0.5, max_s=30.0, random=random)
         self._size = store.batch_rows
         self._not_before = 0.0
+        self._hurried_until: float | None = None
         self._state: LinkState = "connecting"
         self.detail = ""
         """What is wrong with it, empty where nothing is."""
@@ -56,6 +59,7 @@ class StoreLink:
 
     def look(self) -> None:
         """See whether it is there, with nothing to write."""
+        self._calm_down()
         try:
             self._store.open()
         except StoreError as error:
@@ -65,6 +69,7 @@ class StoreLink:
 
     def write(self, rows: Sequence[Row]) -> int | None:
         """As `Store.write`; whoever calls hands other errors than StoreRefusedRows to `failed`."""
+        self._calm_down()
         try:
             inserted = self._store.write(rows)
         except StoreRefusedRows:
@@ -87,7 +92,14 @@ class StoreLink:
         self._is("degraded", str(error))
 
     def hurry(self) -> None:
-        self._store.hurry()
+        """Somebody waits: short calls for the next `HURRY_S`."""
+        self._hurried_until = self._clock.monotonic() + HURRY_S
+        self._store.hurry(True)
+
+    def _calm_down(self) -> None:
+        if self._hurried_until is not None and self._clock.monotonic() >= self._hurried_until:
+            self._hurried_until = None
+            self._store.hurry(False)
 
     def say_again(self) -> None:
         """For those who have not heard it: they may have been restarted since."""

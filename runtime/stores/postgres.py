@@ -71,8 +71,8 @@ class PostgresStore:
         found = self._call(lambda connection: self._read(connection, _NEWEST, {"pair": pair}))
         return found[0][0] if found else None
 
-    def hurry(self) -> None:
-        self._wait_s = self._limits.hurried_s
+    def hurry(self, hurried: bool) -> None:
+        self._wait_s = self._limits.hurried_s if hurried else self._limits.call_s
 
     def close(self) -> None:
         session, self._session = self._session, None

@@ -89,8 +89,8 @@ class SqliteStore:
             raise self._explain(error) from error
         return None if found is None else found[0]
 
-    def hurry(self) -> None:
-        self._wait_s = self._limits.hurried_s
+    def hurry(self, hurried: bool) -> None:
+        self._wait_s = self._limits.hurried_s if hurried else self._limits.call_s
         if self._db is not None:
             self._db.execute(f"pragma busy_timeout = {int(self._wait_s * 1000)}")
 

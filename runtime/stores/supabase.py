@@ -84,8 +84,8 @@ class SupabaseStore:
         found = self._call(newest)
         return _stamp(found[0]) if found else None
 
-    def hurry(self) -> None:
-        self._wait_s = self._limits.hurried_s
+    def hurry(self, hurried: bool) -> None:
+        self._wait_s = self._limits.hurried_s if hurried else self._limits.call_s
 
     def close(self) -> None:
         session, self._session = self._session, None

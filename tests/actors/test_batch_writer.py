@@ -260,6 +260,26 @@ def test_a_flush_is_hurried_and_answered_once_all_is_stored(make: Make) -> None:
     assert writer.table.stores[-1].hurried
 
 
+def test_the_hurry_of_a_flush_is_over_by_the_next_batch(make: Make) -> None:
+    writer = make().start()
+    writer.forward(5)
+    writer.flush()
+    writer.forward(5)
+    writer.stage.advance(INTERVAL_S)
+    assert not writer.table.stores[-1].hurried
+    writer.assert_all_stored_once()
+
+
+def test_a_stop_that_flushes_again_and_again_stays_hurried(make: Make) -> None:
+    writer = make().start()
+    writer.forward(5)
+    writer.table.fail(DOWN)
+    for _ in range(5):
+        writer.flush()
+        writer.stage.advance(8.0)
+        assert writer.table.stores[-1].hurried
+
+
 def test_a_flush_with_nothing_pending_is_answered(make: Make) -> None:
     assert make().start().flush().answers == [Flushed(rows=0, error=None)]
 

@@ -321,7 +321,21 @@ def test_a_server_that_stands_still_is_unavailable_within_the_limit_and_no_row_i
 def test_after_hurry_a_call_takes_no_longer_than_at_stop(served: PostgresEngine) -> None:
     store = served.store(NEVER)
     store.write([row(1)])
-    store.hurry()
+    store.hurry(True)
+    served.server.freeze()
+    try:
+        with pytest.raises(StoreUnavailable) as refused:
+            store.write([row(2)])
+        assert refused.value.timed_out
+    finally:
+        served.server.thaw()
+
+
+def test_a_hurry_that_is_over_leaves_calls_their_time_again(served: PostgresEngine) -> None:
+    store = served.store(Limits(call_s=NEVER.hurried_s, hurried_s=NEVER.call_s))
+    store.hurry(True)
+    store.write([row(1)])
+    store.hurry(False)
     served.server.freeze()
     try:
         with pytest.raises(StoreUnavailable) as refused:

@@ -96,8 +96,8 @@ class SimStore:
     def newest_ts_us(self, pair: str) -> int | None:
         return max((row.ts_us for row in self._table.rows if row.pair == pair), default=None)
 
-    def hurry(self) -> None:
-        self._limit_s = 3.5
+    def hurry(self, hurried: bool) -> None:
+        self._limit_s = 3.5 if hurried else 9.0
 
     def close(self) -> None:
         """Nothing is open."""

@@ -109,8 +109,8 @@ class MemoryStore:
         self._answer()
         return max((_stamp(row) for row in self._table.rows if row.pair == pair), default=None)
 
-    def hurry(self) -> None:
-        self.hurried = True
+    def hurry(self, hurried: bool) -> None:
+        self.hurried = hurried
 
     def close(self) -> None:
         self.closed = True
