@@ -95,15 +95,16 @@ class Rollup:
         return shown
 
     def trim(self) -> int:
-        """Forget what is older than is shown; returns the oldest base bucket that counts."""
-        if any(len(bars) > self.keep + SLACK for bars in self._bars):
-            self.freshen()
-            for level, bars in enumerate(self._bars):
-                if len(bars) > self.keep + SLACK:
-                    floor = self.floor[level] = sorted(bars)[-self.keep]
-                    forget(bars, floor)
-                    forget(self.outside[level], floor)
-                    forget(self._shown[level], floor)
+        """Forget what is older than is shown; returns the oldest base bucket that counts.
+
+        What is stale then is open, and made of the newest parts: none of them goes.
+        """
+        for level, bars in enumerate(self._bars):
+            if len(bars) > self.keep + SLACK:
+                floor = self.floor[level] = sorted(bars)[-self.keep]
+                forget(bars, floor)
+                forget(self.outside[level], floor)
+                forget(self._shown[level], floor)
         return self.floor[0]
 
     def _work_out(self, level: int, start: int) -> None:

@@ -306,6 +306,16 @@ def test_a_timer_message_that_comes_again_after_a_crash_starts_no_second_chain()
     assert armed(bench) <= 1
 
 
+def test_a_feed_in_full_flow_does_not_set_the_timer_each_turn() -> None:
+    bench = Bench()
+    bench.two_buckets()
+    bench.stage.advance(0.5)
+    before = len(bench.stage.context.timers)
+    for number in range(200):
+        bench.stage.step(received(number + 3, columns("A", 20_010 + number, 1)))
+    assert len(bench.stage.context.timers) <= before + 1
+
+
 def test_nothing_open_arms_nothing() -> None:
     bench = Bench()
     assert armed(bench) == 0

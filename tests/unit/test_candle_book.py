@@ -66,10 +66,10 @@ def test_a_fast_replay_leaves_no_pile_of_alarms_and_its_last_candle_closes_in_ti
     now = 100.0
     for number in range(5000):
         now += 0.001
-        book.live(received(number + 1, columns("A", 1 + number * 500, 1)), now)
+        book.live(received(number + 1, columns("A", 6000 + number * 100, 1)), now)
         book.elapse(now)
         book.settle()
-    assert len(book._alarms) <= 4 + 64
+        assert len(book._alarms) <= 4 + 64
     due = book.due()
     assert due is not None
     assert now < due < now + 17.1
