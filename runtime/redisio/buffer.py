@@ -71,18 +71,37 @@ class RedisBuffer:
         for push in pushes:
             commands = self._lists.get(push.asset) or self._new_commands(push.asset)
             count += commands.add(parts, push)
-        probes = 0 if after is None else 1
-        if after is not None:
-            parts += (self._append_head, bulks(after, FIELD, NO_TICKS))
-        for entry in entries:
-            parts += (self._append_head, bulks(entry.id, FIELD, entry.payload))
-        if not parts:
+        appends = [] if after is None else [bulks(after, FIELD, NO_TICKS)]
+        appends += [bulks(entry.id, FIELD, entry.payload) for entry in entries]
+        if not parts and not appends:
             return
-        replies = self._link.call(b"".join(parts), count + probes + len(entries))
+        several = len(entries) > 1
+        parts += self._as_commands(appends, whole=several)
+        replies = self._link.call(b"".join(parts), count + len(appends) + 2 * several)
         check(replies[:count])
-        self._check_appends(replies[count:])
-        if probes and not isinstance(replies[count], hiredis.ReplyError):
+        answers = self._executed(replies[count:]) if several else replies[count:]
+        self._check_appends(answers)
+        if after is not None and not isinstance(answers[0], hiredis.ReplyError):
             raise OutboxMissing(f"the stream {self._outbox} has lost what came before {after}")
+
+    def _as_commands(self, appends: Iterable[bytes], *, whole: bool) -> list[bytes]:
+        """`whole`: all or none, in a transaction.
+
+        A server that refuses one append and then takes the next (memory freed, a replica made master) would have a hole
+        for good: the refused id, sent again, is smaller than the last one, and reads as one that is in already.
+        """
+        commands = [part for append in appends for part in (self._append_head, append)]
+        return [_MULTI, *commands, _EXEC] if whole else commands
+
+    def _executed(self, replies: Sequence[Any]) -> Sequence[Any]:
+        """The answers of a transaction's appends. Raises RedisRefused where none of it was carried out."""
+        begun, *queued, answers = replies
+        if isinstance(answers, list):
+            return answers
+        if isinstance(begun, hiredis.ReplyError) and not all(isinstance(each, hiredis.ReplyError) for each in queued):
+            raise OutboxMissing(f"the stream {self._outbox} took rows, and refused others before them ({begun})")
+        check([*queued, answers])
+        raise OutboxMissing(f"the stream {self._outbox} took nothing, and did not say why")
 
     def _new_commands(self, asset: str) -> "_ListCommands":
         commands = _ListCommands(self._keys.ticks(asset), self._keys.epoch(asset), self._buffer_size)

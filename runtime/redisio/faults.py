@@ -40,6 +40,7 @@ _BY_CLASS: tuple[tuple[type[BaseException], str], ...] = (
 
 def kind_of(answer: str) -> str:
     """The fault that the text of an error reply names; `other` for one without a name here."""
+    answer = answer.removeprefix("EXECABORT Transaction discarded because of: ")
     kind = _BY_PREFIX.get(answer.partition(" ")[0])
     if kind is not None:
         return kind

@@ -19,7 +19,7 @@ STOP_S = 10.0
 
 
 class _Carried:
-    """One connection through the proxy. `doom`: how it ends at its next data, `replies`, `half`, or not at all."""
+    """One connection through the proxy. `doom` befalls it at its next data: `replies`, `half`, `held`, or nothing."""
 
     def __init__(self, client: socket.socket, server: socket.socket) -> None:
         self.client = client
@@ -46,7 +46,8 @@ class FaultProxy:
         self._carried: set[_Carried] = set()
         self._threads: list[threading.Thread] = []
         self._changed = threading.Condition()
-        self._frozen = False
+        self._frozen = self._frozen_half = False
+        self.half_is_through = threading.Event()
         self._refusing = False
         self._stopping = False
         self._delay_s = 0.0
@@ -75,7 +76,7 @@ class FaultProxy:
 
     def normal(self) -> None:
         with self._changed:
-            self._frozen = self._refusing = False
+            self._frozen = self._frozen_half = self._refusing = False
             self._delay_s = 0.0
             self._changed.notify_all()
 
@@ -101,6 +102,14 @@ class FaultProxy:
         """The next commands of each connection go through; it ends instead of their answer."""
         for carried in self._all():
             carried.doom = "replies"
+
+    def hold_half(self) -> None:
+        """Half of the next commands' bytes go through, the rest when all is `normal`; `half_is_through` tells."""
+        self.half_is_through.clear()
+        with self._changed:
+            self._frozen_half = True
+        for carried in self._all():
+            carried.doom = "held"
 
     def cut_half(self) -> None:
         """Half of the next commands' bytes go through, then the connection ends."""
@@ -167,8 +176,20 @@ class FaultProxy:
                 if carried.doom == "half" and commands:
                     sink.sendall(data[: len(data) // 2])
                     break
+                if carried.doom == "held" and commands:
+                    carried.doom = ""
+                    data = self._send_half(sink, data)
                 sink.sendall(data)
         carried.cut()
+
+    def _send_half(self, sink: socket.socket, data: bytes) -> bytes:
+        """Waits behind the half; returns the rest."""
+        half = len(data) // 2
+        sink.sendall(data[:half])
+        self.half_is_through.set()
+        with self._changed:
+            self._changed.wait_for(lambda: not self._frozen_half or self._stopping)
+        return data[half:]
 
     def _hold(self) -> None:
         """While frozen; then for the delay."""
