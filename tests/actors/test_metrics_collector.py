@@ -19,6 +19,7 @@ from tickwire.messages.telemetry import (
     RowsQuarantined,
     SpoolMeasured,
     Telemetry,
+    TicksLeftOut,
     TicksPublished,
 )
 from tickwire.messages.ticks import TicksAccepted
@@ -85,6 +86,7 @@ def test_every_kind_of_telemetry_is_recorded(bench: Bench) -> None:
         BatchStored(rows=1, inserted=1, seconds=0.1, pending=0),
         RowsQuarantined(rows=1, reason="23514"),
         HistoryMeasured(outcome="memory", seconds=0.1, waiters=1),
+        TicksLeftOut(late=1, ahead=1),
         ClientsMeasured(clients=1, frames_sent=1, ticks_conflated=0, refused=0),
         FeedChanged(feed="f1", state="live"),
         LinkChanged(owner="publisher", link="redis", state="up"),
