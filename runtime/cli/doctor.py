@@ -43,14 +43,15 @@ def doctor(
     patient = Patient(settings=settings, run=run, rate=_rate(run), feeds=reach_feeds, watch_s=watch)
     findings = []
     for finding in examine(patient):
-        hidden = replace(
-            finding, seen=masked(finding.seen, settings.secrets), remedy=masked(finding.remedy, settings.secrets)
-        )
-        findings.append(hidden)
-        _tell(hidden)
+        findings.append(_masked(finding, settings.secrets))
+        _tell(finding)
     _show(findings, as_json)
     if any(finding.state == "failed" for finding in findings):
         raise typer.Exit(FAILED)
+
+
+def _masked(finding: "Finding", secrets: tuple[str, ...]) -> "Finding":
+    return replace(finding, seen=masked(finding.seen, secrets), remedy=masked(finding.remedy, secrets))
 
 
 def _rate(run: "RunInfo | None") -> float | None:
