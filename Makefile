@@ -26,7 +26,7 @@ test: setup  ## all tests; ARGS="…" go to pytest
 	$(BIN)/python -m pytest $(ARGS)
 
 prove: setup  ## the promise in its long form, over an hour: more seeds, 200 faults, 100 kills, outages, a soak
-	$(BIN)/python -m pytest --long tests/simulation tests/faults $(ARGS)
+	$(BIN)/python -m pytest --long tests/simulation tests/faults tests/hostile $(ARGS)
 
 lint: setup  ## style and format
 	$(BIN)/ruff check .

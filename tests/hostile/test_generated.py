@@ -25,7 +25,7 @@ from tickwire.messages.ticks import RECEIVED
 pytestmark = pytest.mark.timeout(600)
 
 NOW_S = 1_756_866_774
-SHORT, LONG = 3_000, 100_000
+SHORT, LONG = 1_500, 100_000
 A_DAY_US = 86_400_000_000
 ASSET = re.compile(r"[A-Za-z0-9#._/-]{1,20}", re.ASCII)
 EVENTS = [

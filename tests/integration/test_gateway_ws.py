@@ -472,6 +472,23 @@ def test_who_never_reads_is_closed_and_nobody_else_notices() -> None:
             eventually(feed, "the deaf client is gone", 30)
 
 
+def test_more_than_its_queue_takes_closes_a_client_and_nobody_else_notices() -> None:
+    """A snapshot can't be conflated: it is what fills the queue of one that asks and does not read."""
+    with running_gateway(Limits(queue_bytes=64 * 1024, slow_s=60.0)) as gateway:
+        assets = [f"A{i}" for i in range(80)]
+        gateway.tell(received(1, columns("A", 1, 3), *(columns(asset, 1, 1000) for asset in assets)))
+        small = [(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)]
+        with WsClient(gateway.url) as quick, WsClient(gateway.url, sockopt=small) as deaf:
+            quick.subscribe("A")
+            for asset in assets:
+                deaf.say(type="subscribe", asset=asset)
+            eventually(
+                lambda: any(each.clients == 1 for each in gateway.metrics.got(ClientsMeasured)[-1:]), "it is gone", 30
+            )
+            gateway.tell(received(2, columns("A", 4, 2)))
+            assert seqs(quick.ticks(2)) == [4, 5]
+
+
 # -- restarts
 
 
