@@ -2,7 +2,8 @@
 
 The order of copying is what makes the whole consistent. Ticks go from the spool into the quarantine or the store, and
 from the quarantine into the store: copied in this order, a tick accepted before the copy began is in at least one of
-the copies, and uids absorb what is in two. Each file is one moment of its database, by SQLite's own backup.
+the copies, and uids absorb what is in two. The ledger comes before the store: what it calls stored is there. Each file
+is one moment of its database, by SQLite's own backup.
 
 Redis' data is left out: what is not stored is in the spool, and buffers and candles fill again.
 """
@@ -15,7 +16,7 @@ import sqlite3
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,11 +28,15 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 STORE = "ticks.db"
 PRODUCER = "producer"
-DATABASES = ("spool.db", "quarantine.db", STORE, "ledger.db")
+SPOOL = "spool.db"
+LEDGER = "ledger.db"
+DATABASES = (SPOOL, LEDGER, "quarantine.db", STORE)
 """In the order in which they are copied; others follow."""
 SUFFIX = ".tar.gz"
 PAGES = 1000
 WAIT_S = 10.0
+
+_NUMBERS = (Path(__file__).parent / "stores" / "spool_numbers.sql").read_text()
 
 Tell = Callable[[str, float], None]
 """Hears which file is at work and how much of it is done, 0 to 1."""
@@ -59,7 +64,7 @@ def back_up(data_dir: Path, target: Path, *, with_store: bool, version: str, tel
 
     Written beside the target first: it is there as a whole or not at all.
     """
-    if not (data_dir / "spool.db").exists():
+    if not (data_dir / SPOOL).exists():
         raise BackupError(f"{data_dir} is no data directory (no spool.db); name the relay's with --data-dir")
     if target.exists():
         raise BackupError(f"{target} is there already; name another, or move it away")
@@ -86,6 +91,8 @@ def _copy(data_dir: Path, staging: Path, *, with_store: bool, version: str, tell
     for name in (*DATABASES, *others):
         if (data_dir / name).exists() and (with_store or name != STORE):
             _copy_database(data_dir / name, staging / name, lambda done, name=name: tell(name, done))  # type: ignore[misc]
+    if (staging / LEDGER).exists():
+        _number_on(staging)
     if (data_dir / PRODUCER).exists():
         shutil.copyfile(data_dir / PRODUCER, staging / PRODUCER)
     files = {path.name: _digest(path) for path in sorted(staging.iterdir())}
@@ -113,6 +120,13 @@ def _copy_database(source: Path, target: Path, tell: Callable[[float], None]) ->
         found = str(error)
     if found != "ok":
         raise BackupError(f"{source}: {found}; see tickwire doctor, and docs/operations.md for a damaged file")
+
+
+def _number_on(staging: Path) -> None:
+    """The ledger's copy knows entries that the spool's, made before, does not: their numbers are taken."""
+    with closing(sqlite3.connect(staging / SPOOL, isolation_level=None)) as db:
+        db.execute("attach ? as ledger", (str(staging / LEDGER),))
+        db.executescript(_NUMBERS)
 
 
 def _pack(staging: Path, target: Path, tell: Tell) -> None:

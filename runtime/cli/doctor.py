@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -40,7 +41,7 @@ def doctor(
     from tickwire.runtime.doctor.examination import Patient, examine
 
     run = find_run(settings.data_dir)
-    patient = Patient(settings=settings, run=run, rate=_rate(run), feeds=reach_feeds, watch_s=watch)
+    patient = Patient(settings=settings, run=run, rate=_rate(run, config), feeds=reach_feeds, watch_s=watch)
     findings = []
     for finding in examine(patient):
         findings.append(_masked(finding, settings.secrets))
@@ -54,14 +55,15 @@ def _masked(finding: "Finding", secrets: tuple[str, ...]) -> "Finding":
     return replace(finding, seen=masked(finding.seen, secrets), remedy=masked(finding.remedy, secrets))
 
 
-def _rate(run: "RunInfo | None") -> float | None:
+def _rate(run: "RunInfo | None", config: Path | None) -> float | None:
     """Ticks a second that a running relay takes in; None where it does not say."""
     from tickwire.runtime.cli.instance import Instance
+    from tickwire.runtime.cli.token import own_token
 
     if run is None:
         return None
     try:
-        assets = Instance(run.http).get("/api/v1/assets")["assets"]
+        assets = Instance(run.http, own_token(config)).get("/api/v1/assets")["assets"]
     except (CommandFailed, LookupError, TypeError):
         return None
     return float(sum(asset.get("rate") or 0 for asset in assets))

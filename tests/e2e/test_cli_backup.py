@@ -1,5 +1,6 @@
 """`tickwire backup` of a relay at work, and `tickwire restore` after it was killed."""
 
+import json
 import signal
 import sqlite3
 from collections.abc import Iterator
@@ -50,6 +51,7 @@ def test_a_backup_during_a_replay_brings_everything_back_after_a_kill(
     with tickwire("replay", f"{DEMO}?speed=max", folder=tmp_path, data_dir=restored) as again:
         assert again.wait() == 0, again.logged()
     assert sorted(stored(restored / "ticks.db")) == expected
+    assert json.loads(succeed("audit", "--data-dir", "restored", "--json", folder=tmp_path))["balanced"]
 
 
 def test_what_only_the_spool_had_is_stored_by_the_restored_relay(tmp_path: Path, expected: Rows) -> None:
@@ -68,6 +70,9 @@ def test_what_only_the_spool_had_is_stored_by_the_restored_relay(tmp_path: Path,
     with tickwire(*push, folder=tmp_path, data_dir=tmp_path / "restored") as again:
         eventually(lambda: count_stored(again.database) == len(expected), "the spool is stored")
     assert sorted(stored(tmp_path / "restored" / "ticks.db")) == expected
+    found = json.loads(succeed("audit", "--data-dir", "restored", "--json", folder=tmp_path))
+    assert found["balanced"]
+    assert sum(account["stored"] for account in found["accounts"]) == len(expected)
     assert (tmp_path / "restored" / "producer").read_text() != (tmp_path / "data" / "producer").read_text()
 
 

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from tickwire.market.ledger import EntryPostings, Posting
 from tickwire.market.packing import pack, unpack_rows
 from tickwire.market.rows import Row
 from tickwire.messages.ticks import BackfillReceived, HistoryColumns
 from tickwire.runtime.backup import MANIFEST, BackupError, Manifest, back_up, restore
 from tickwire.runtime.datadir import DataDir
+from tickwire.runtime.stores.ledger import SqliteLedger
 from tickwire.runtime.stores.quarantine import SqliteQuarantine
 from tickwire.runtime.stores.spool import SqliteSpool
 from tickwire.runtime.stores.sqlite import SqliteStore
@@ -148,6 +150,30 @@ def test_no_tick_accepted_before_is_missing_however_ticks_move_on_during_the_cop
         thread.join()
     directory.store.close()
     directory.quarantine.close()
+
+
+@pytest.mark.parametrize("entries", [0, 1])
+def test_numbers_that_the_ledger_has_seen_are_not_used_again(entries: int, tmp_path: Path) -> None:
+    """Between the copies of spool and ledger a relay accepts and stores more entries."""
+    directory = Directory(tmp_path / "data")
+    directory.spool.commit([entry(1)] * entries, {})
+    ledger = SqliteLedger(directory.path / "ledger.db")
+    posting = EntryPostings(entry=57, postings=[Posting("A", 60, "stored", 1)], oldest_us={}, newest_us={})
+
+    def tell(what: str, done: float) -> None:
+        if (what, done) == ("spool.db", 1.0):
+            ledger.post([posting])
+
+    ledger.post([])
+    back_up(directory.path, tmp_path / "b", with_store=True, version="1", tell=tell)
+    bring_back(tmp_path / "b", tmp_path / "new")
+    spool = SqliteSpool(tmp_path / "new" / "spool.db", now_ms=lambda: 1, run_id="r")
+    assert [row for row, _ in spool.read(0, 10)] == list(range(1, entries + 1))
+    assert spool.commit([entry(2)], {}) == range(58, 59)
+    assert query(tmp_path / "new" / "ledger.db", "select entry from posted") == [(57,)]
+    spool.close()
+    ledger.close()
+    directory.close()
 
 
 def test_a_target_that_is_there_or_has_no_folder_is_refused(directory: Directory, tmp_path: Path) -> None:
