@@ -17,7 +17,21 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-COMMANDS = {"run", "replay", "simulate", "record", "status", "history", "migrate", "bench", "config", "version"}
+COMMANDS = {
+    "run",
+    "replay",
+    "simulate",
+    "record",
+    "status",
+    "history",
+    "migrate",
+    "bench",
+    "config",
+    "version",
+    "doctor",
+    "quarantine",
+    "backup",
+}
 
 
 def lines_of_commands(document: Path) -> set[str]:
