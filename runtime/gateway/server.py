@@ -5,7 +5,7 @@ import socket
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import structlog
@@ -29,6 +29,14 @@ CLOSE_S = 1.6
 """Under the two seconds that the actor has for all it closes."""
 GRACEFUL_S = 1
 """For requests under way and for clients to say goodbye."""
+UVICORN: Mapping[str, Any] = {
+    "lifespan": "off",
+    "log_config": None,
+    "log_level": "warning",
+    "access_log": False,  # addresses of /ws may hold tokens
+    "proxy_headers": False,
+    "server_header": False,
+}
 
 
 class ServerFailed(Exception):
@@ -101,10 +109,18 @@ class HttpServer:
 
     async def _serve(self) -> None:
         fanout = Fanout(asyncio.get_running_loop(), self._services.gateway, self._incarnation)
-        policy = Policy(self._listener.getsockname()[0], self._access)
-        if not (policy.loopback or policy.asks_for_tokens):
-            _log.warning("http_is_open_to_other_machines", remedy="set TICKWIRE_HTTP__TOKEN_SECRET, unset http.open")
-        limits = self._limits
+
+        def on_started() -> None:
+            self._fanout = fanout
+            fanout.beat()
+            self._started.set()
+
+        self._server = _Uvicorn(self._config(fanout), on_started)
+        if not self._closing.is_set():
+            await self._server.serve(sockets=[self._listener.dup()])
+
+    def _config(self, fanout: Fanout) -> uvicorn.Config:
+        policy, limits = self._policy(), self._limits
         clients = Places(limits.clients, limits.clients_per_address)
         connections = Places(limits.connections, limits.connections_per_address)
 
@@ -117,27 +133,15 @@ class HttpServer:
         def make_http(**uvicorns: Any) -> HttpConnection:
             return HttpConnection(connections, limits.handshake_s, **uvicorns)
 
-        config = uvicorn.Config(
-            make_site(self._services, policy, refused, Redaction(self._access.secrets)),
-            http=cast(type[asyncio.Protocol], make_http),
-            ws=cast(type[asyncio.Protocol], make_connection),
-            lifespan="off",
-            log_config=None,
-            log_level="warning",
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            timeout_graceful_shutdown=GRACEFUL_S,
-        )
+        site = make_site(self._services, policy, refused, Redaction(self._access.secrets))
+        http, ws = cast(type[asyncio.Protocol], make_http), cast(type[asyncio.Protocol], make_connection)
+        return uvicorn.Config(site, http=http, ws=ws, timeout_graceful_shutdown=GRACEFUL_S, **UVICORN)
 
-        def on_started() -> None:
-            self._fanout = fanout
-            fanout.beat()
-            self._started.set()
-
-        self._server = _Uvicorn(config, on_started)
-        if not self._closing.is_set():
-            await self._server.serve(sockets=[self._listener.dup()])
+    def _policy(self) -> Policy:
+        policy = Policy(self._listener.getsockname()[0], self._access)
+        if not (policy.loopback or policy.asks_for_tokens):
+            _log.warning("http_is_open_to_other_machines", remedy="set TICKWIRE_HTTP__TOKEN_SECRET, unset http.open")
+        return policy
 
 
 class _Uvicorn(uvicorn.Server):
