@@ -15,6 +15,7 @@ import pytest
 from structlog.testing import capture_logs
 from support.feeds_clients import RealClock, SteppedClock, connected, read_to_the_end, receive_to_the_end, receive_until
 from support.recordings import recording
+from support.tickwire_process import eventually
 
 from tickwire.actors.ports import BINARY, PING, PONG, TEXT, Clock, FeedClosed
 from tickwire.config.urls import parse_replay
@@ -289,7 +290,7 @@ def test_a_stopped_server_leaves_no_thread_behind() -> None:
     with replaying(recording(SESSION), ready=False) as server, connected(server.url) as feed:
         feed.ping()
         receive_until(feed, lambda frames: bool(frames))
-    assert set(threading.enumerate()) <= before
+    eventually(lambda: set(threading.enumerate()) <= before, "the end of its threads, a cancelled timer's included", 15)
 
 
 @pytest.mark.parametrize(
