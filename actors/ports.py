@@ -257,7 +257,7 @@ class BufferRedis(Protocol):
         """Set the epoch hash."""
 
     def forward(self, pushes: Sequence[ListPush], entries: Sequence[OutboxEntry], after: str | None = None) -> None:
-        """Push the lists and append the entries, in order, in one round trip.
+        """Push the lists and append the entries, in order and all or none, in one round trip.
 
         An id "equal or smaller" counts as already in. `after` is the id that the stream must have come to already: a
         server that was replaced by an older copy of itself would take the entries and leave a hole before them. Raises
