@@ -96,6 +96,7 @@ class BufferKeeper:
         self._drains: list[ReplyTo] = []
         self._trouble_told = ""
         self._unaccepted = unaccepted
+        self._trouble = ""
         self._goes_on = False
 
     def open(self) -> None:
@@ -278,12 +279,18 @@ class BufferKeeper:
         )
 
     def _reach(self, act: Callable[[], None]) -> None:
+        """Do what Redis or the disk may not take now; a trouble that stays is said once."""
+        trouble = ""
         try:
             act()
         except RedisRefused as error:
             self._forwarder.note(error.kind)
         except PortError as error:
-            _log.warning("redis_not_reached", error=str(error))
+            trouble = str(error)
+            if trouble != self._trouble:
+                event = "spool_failed" if isinstance(error, SpoolFailed) else "redis_not_reached"
+                _log.warning(event, error=trouble)
+        self._trouble = trouble
 
     def _forward_on(self) -> None:
         """Send what Redis has not seen, a chunk a turn so that new ticks need not wait behind it."""
@@ -309,7 +316,7 @@ class BufferKeeper:
             self._reach(self._mark_clean)
         else:
             error = f"Redis is not reached ({self._redis.link.detail or self._forwarder.trouble})"
-        self._spool.sync()
+        self._reach(self._spool.sync)
         rows = self._spool.last_row - self._spool.first_row + 1
         for reply_to in self._drains:
             reply_to.tell(OutboxForwarded(spool_rows=rows, error=error))

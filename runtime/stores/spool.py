@@ -137,7 +137,8 @@ class SqliteSpool:
 
     def sync(self) -> None:
         """Move the write-ahead log into the file and force it to the disk."""
-        self._db.execute("pragma wal_checkpoint(truncate)")
+        with self._failing():
+            self._db.execute("pragma wal_checkpoint(truncate)")
 
     def close(self) -> None:
         self._db.close()

@@ -455,3 +455,17 @@ def test_counts_without_a_tick_are_accepted_too(make: Callable[..., Keeper]) -> 
     (payload,) = keeper.redis.outbox_payloads("p1")
     entry = unpack(payload)
     assert (list(entry.rows), list(entry.counted)) == ([], [("A", START_US // 60_000_000 * 60, 2, "bad_price")])
+
+
+def test_a_disk_too_full_for_the_last_sync_does_not_crash_the_drain(
+    make: Callable[..., Keeper], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper = make()
+    keeper.stage.step(received(1, columns("A", 1, 2)))
+
+    def full(_: SqliteSpool) -> None:
+        raise SpoolFailed("database or disk is full")
+
+    monkeypatch.setattr(SqliteSpool, "sync", full)
+    (answer,) = keeper.drain()
+    assert answer == OutboxForwarded(spool_rows=1)
