@@ -16,6 +16,7 @@ from tickwire.actors.asset_grants import AssetGrants
 from tickwire.actors.forwarder import Forwarder
 from tickwire.actors.kernel.behaviour import Context
 from tickwire.actors.ports import BufferRedis, Clock, PortError, RedisRefused, Spool, SpoolFailed
+from tickwire.actors.unaccepted import Intake, Unaccepted
 from tickwire.market.ownership import Ownership
 from tickwire.market.packing import pack
 from tickwire.messages.addressing import ReplyTo
@@ -40,8 +41,6 @@ from tickwire.messages.ticks import (
 
 _log = structlog.get_logger("tickwire.buffer_keeper")
 
-Intake = TicksReceived | BackfillReceived
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BufferKeeperSettings:
@@ -50,6 +49,10 @@ class BufferKeeperSettings:
     window_bytes: int = 64 * 1024 * 1024
     entry_ticks: int = 5_000
     """Most ticks of one spool row, unless one message alone has more."""
+    spool_bytes: int = 4 * 1024 * 1024 * 1024
+    """A spool that holds more takes nothing."""
+    shed_after_s: float = 30.0
+    """How long the feeds are left unread while the spool takes nothing; then what they bring is counted as lost."""
     poll_s: float = 0.25
     """How often the acknowledged floor is read while anything is outstanding, and a refusing Redis tried again."""
 
@@ -77,7 +80,7 @@ class BufferKeeper:
         spool: Callable[[], Spool],
         clock: Clock,
         feeds: Mapping[str, str],
-        unaccepted: list[Intake],
+        unaccepted: Unaccepted,
         ownership: Ownership,
         settings: BufferKeeperSettings,
     ) -> None:
@@ -123,10 +126,8 @@ class BufferKeeper:
 
     def _take_over_unaccepted(self) -> None:
         """The last incarnation may have ended behind a commit of theirs."""
-        taken = [each for each in self._unaccepted if each.number <= self._taken.get(each.sender, 0)]
-        self._forwarder.remember_again(_live(taken))
-        self._unaccepted[:] = self._unaccepted[len(taken) :]
-        self._taken |= {message.sender: message.number for message in self._unaccepted}
+        self._forwarder.remember_again(_live(self._unaccepted.drop(self._taken)))
+        self._taken |= {message.sender: message.number for message in self._unaccepted.messages}
 
     def step(self, batch: Sequence[object]) -> None:
         fresh: list[Intake] = []
@@ -137,7 +138,7 @@ class BufferKeeper:
             elif isinstance(message, TicksReceived | BackfillReceived):
                 if message.number > self._taken.get(message.sender, 0):
                     fresh.append(message)
-                elif not any(each is message for each in self._unaccepted):
+                elif message not in self._unaccepted:
                     self._forwarder.remember_again(_live([message]))
             else:
                 others.append(message)
@@ -173,14 +174,15 @@ class BufferKeeper:
     # -- accepting ---------------------------------------------------------------------------------------------
 
     def _accept(self, fresh: list[Intake]) -> None:
-        messages = [*self._unaccepted, *fresh]
+        messages = [*self._unaccepted.messages, *fresh]
         payloads = [pack(chunk) for chunk in _chunks(messages, self._settings.entry_ticks)]
         taken = {message.sender: message.number for message in messages}
         started = self._clock.monotonic()
         try:
+            self._check_bound()
             rows = self._spool.commit(payloads, taken)
         except SpoolFailed as error:
-            self._hold(messages, error)
+            self._hold(fresh, error)
             return
         committed = self._clock.monotonic()
         self._taken.update(taken)
@@ -192,22 +194,33 @@ class BufferKeeper:
         forward_seconds = self._clock.monotonic() - committed if taken_by_redis else None
         self._report(sum(m.ticks for m in messages), len(rows), committed - started, forward_seconds)
 
-    def _hold(self, messages: list[Intake], error: SpoolFailed) -> None:
-        """Nothing of it is accepted: keep it, stop the feeds, try again at the next poll."""
+    def _check_bound(self) -> None:
+        most = self._settings.spool_bytes
+        if self._spool.size_bytes >= most:
+            raise SpoolFailed(f"the spool holds {most} bytes (spool.max_bytes); bring the store back, or allow more")
+
+    def _hold(self, fresh: list[Intake], error: SpoolFailed) -> None:
+        """Nothing of it is accepted: keep it, stop the feeds, try again at the next poll; not for ever."""
+        now = self._clock.monotonic()
         if not self._unaccepted:
             _log.error("spool_failed", error=str(error))
-            for ingestor in self._feeds.values():
-                self._context.address(ingestor).tell(FeedHeld(held=True, reason=str(error)), control=True)
-        self._unaccepted[:] = messages
-        for message in messages:
+            self._tell_feeds(FeedHeld(held=True, reason=str(error)))
+        elif self._unaccepted.give_up(now, self._settings.shed_after_s):
+            _log.error("ticks_are_lost", error=str(error), after_s=self._settings.shed_after_s)
+            self._tell_feeds(FeedHeld(held=False, reason=f"ticks are lost: {error}"))
+        self._unaccepted.keep(fresh, now)
+        for message in fresh:
             self._taken[message.sender] = message.number
 
     def _resume(self) -> None:
         if self._unaccepted:
             self._unaccepted.clear()
-            _log.info("spool_works_again")
-            for ingestor in self._feeds.values():
-                self._context.address(ingestor).tell(FeedHeld(held=False), control=True)
+            _log.info("spool_works_again", lost=self._unaccepted.lost)
+            self._tell_feeds(FeedHeld(held=False))
+
+    def _tell_feeds(self, held: FeedHeld) -> None:
+        for ingestor in self._feeds.values():
+            self._context.address(ingestor).tell(held, control=True)
 
     def _report(self, ticks: int, rows: int, commit_seconds: float, forward_seconds: float | None) -> None:
         accepted = TicksAccepted(
@@ -275,6 +288,7 @@ class BufferKeeper:
                 spool_rows=self._spool.last_row - self._spool.first_row + 1,
                 spool_bytes=self._spool.size_bytes,
                 window_entries=self._forwarder.pending_entries,
+                lost=self._unaccepted.lost,
             )
         )
 

@@ -180,7 +180,7 @@ class TickIngestor:
                 self._connection.unsubscribe(message.asset)
             case FeedHeld():
                 self._held = message.held
-                self._status.hold(message.reason if message.held else "", self._clock.monotonic())
+                self._status.hold(message.reason, self._clock.monotonic())
             case Dialled():
                 self._connection.take(message, self._clock.monotonic())
             case DialFailed():

@@ -132,6 +132,8 @@ class OutboxSettings(Group):
 class SpoolSettings(Group):
     sync: Literal["normal", "full"] = "normal"
     """normal survives a killed process, full survives a power cut too (and is slower)."""
+    max_bytes: Annotated[int, Field(ge=MIB)] = 4096 * MIB
+    """A spool that holds more takes nothing: the feeds are left unread, and after 30 s what they bring is lost."""
 
 
 class FeedSettings(Group):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tickwire.market.rows import Row
-from tickwire.messages.ticks import BAD_CANDLE, DUPLICATE, RECEIVED
+from tickwire.messages.ticks import BAD_CANDLE, DUPLICATE, LOST, RECEIVED
 
 Fate = Literal["received", "parsed", "rejected", "duplicate", "stored", "quarantined", "lost"]
 MINUTE_US = 60_000_000
@@ -80,6 +80,9 @@ class Tally:
             figures[asset, minute, "received", ""] += count
             if reason == DUPLICATE:
                 figures[asset, minute, "duplicate", ""] += count
+            elif reason.startswith(LOST):
+                figures[asset, minute, "parsed", ""] += count
+                figures[asset, minute, "lost", reason.removeprefix(LOST)] += count
             elif reason != RECEIVED:
                 figures[asset, minute, "rejected", reason] += count
         return [Posting(asset, minute, fate, count, reason) for (asset, minute, fate, reason), count in figures.items()]

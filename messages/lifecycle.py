@@ -106,7 +106,10 @@ class OutboxForwarded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedHeld:
-    """BufferKeeper → TickIngestor: stop (or go on) reading, the spool takes nothing for now."""
+    """BufferKeeper → TickIngestor: stop (or go on) reading, the spool takes nothing for now.
+
+    A `reason` without `held` says that the feed is read on and what it brings is lost.
+    """
 
     held: bool
     reason: str = ""

@@ -43,6 +43,8 @@ class SpoolMeasured:
 
     spool_rows: int
     spool_bytes: int
+    lost: int
+    """Ticks of this run that the spool did not take for so long that they were let go."""
     window_entries: int
     """Outbox entries forwarded and not yet acknowledged."""
 

@@ -57,6 +57,8 @@ class BrokerCandles:
 RECEIVED = "received"
 DUPLICATE = "duplicate"
 BAD_CANDLE = "bad_candle"
+LOST = "lost: "
+LOST_IN_SPOOL = f"{LOST}spool: it took nothing for too long"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +66,8 @@ class Count:
     """How many ticks of an asset met one fate since the sender's last message.
 
     `received`: arrived, and what became of them is told with this message; `duplicate`; else the reason for which they
-    were rejected (`bad_price`, …). `bad_candle` alone counts candles of the broker's, not ticks.
+    were rejected (`bad_price`, …), or behind `lost: ` where and why they were lost. `bad_candle` alone counts candles
+    of the broker's, not ticks.
     """
 
     asset: str

@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from tickwire.actors.batch_writer import BatchWriter, BatchWriterSettings
-from tickwire.actors.buffer_keeper import BufferKeeper, BufferKeeperSettings, Intake
+from tickwire.actors.buffer_keeper import BufferKeeper, BufferKeeperSettings
 from tickwire.actors.cache_manager import CacheManager
 from tickwire.actors.gateway import Gateway
 from tickwire.actors.gateway_memory import GatewayMemory
@@ -21,6 +21,7 @@ from tickwire.actors.ports import Clock, Listener, Metrics, Store
 from tickwire.actors.publisher import Published, Publisher
 from tickwire.actors.system_state import SystemState
 from tickwire.actors.tick_ingestor import TickIngestor
+from tickwire.actors.unaccepted import Unaccepted
 from tickwire.config.settings import Settings
 from tickwire.config.urls import RedisServer
 from tickwire.market.backoff import Backoff
@@ -135,7 +136,7 @@ class Actors:
         return _spec("publisher", make, mailbox)
 
     def _buffer_keeper(self) -> ChildSpec:
-        unaccepted: list[Intake] = []
+        unaccepted = Unaccepted()
         ownership = Ownership()
         settings, given = self._settings, self._given
 
@@ -159,6 +160,7 @@ class Actors:
                     buffer_size=settings.buffer.size,
                     window_entries=settings.outbox.window_entries,
                     window_bytes=settings.outbox.window_bytes,
+                    spool_bytes=settings.spool.max_bytes,
                 ),
             )
 

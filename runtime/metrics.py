@@ -193,6 +193,7 @@ class _PathMetrics:
         self._forward_seconds = histogram("forward", "Round trip of rows and lists to Redis.", ROUND_TRIP_S)
         self._spool_rows = gauge("spool_rows", "Spool rows not known to be stored.")
         self._spool_bytes = gauge("spool_bytes", "What they weigh.")
+        self._lost = gauge("ticks_lost", "Ticks of this run let go because the spool took nothing for too long.")
         self._window = gauge("outbox_entries", "Outbox entries forwarded and not acknowledged.")
         self._stored = counter("rows_stored", "Rows confirmed present in the store, new or there before.")
         self._inserted = counter("rows_inserted", "Those that were new, where the store tells.")
@@ -219,6 +220,7 @@ class _PathMetrics:
         self._spool_rows.set(message.spool_rows)
         self._spool_bytes.set(message.spool_bytes)
         self._window.set(message.window_entries)
+        self._lost.set(message.lost)
 
     def stored(self, message: BatchStored) -> None:
         self._stored.inc(message.rows)

@@ -8,8 +8,10 @@ from support.redis_doubles import MemoryRedis
 from support.stage import Asker, Stage
 from support.ticks import EPOCH, START_US, backfill, columns, received, seqs
 
-from tickwire.actors.buffer_keeper import BufferKeeper, BufferKeeperSettings, Intake
+from tickwire.actors.buffer_keeper import BufferKeeper, BufferKeeperSettings
 from tickwire.actors.ports import SpoolFailed
+from tickwire.actors.unaccepted import Unaccepted
+from tickwire.market.ledger import Tally, accounts
 from tickwire.market.ownership import Ownership
 from tickwire.market.packing import unpack, unpack_rows
 from tickwire.messages.lifecycle import (
@@ -41,7 +43,7 @@ class Keeper:
         self.redis = MemoryRedis()
         self.stage = Stage("buffer_keeper")
         self.settings = BufferKeeperSettings(**settings)  # type: ignore[arg-type]
-        self.unaccepted: list[Intake] = []
+        self.unaccepted = Unaccepted()
         self.ownership = Ownership()
         self.path = folder / "spool.db"
         self.start()
@@ -469,3 +471,57 @@ def test_a_disk_too_full_for_the_last_sync_does_not_crash_the_drain(
     monkeypatch.setattr(SqliteSpool, "sync", full)
     (answer,) = keeper.drain()
     assert answer == OutboxForwarded(spool_rows=1)
+
+
+def disk_of(make: Callable[..., Keeper], monkeypatch: pytest.MonkeyPatch, **settings: float) -> Keeper:
+    """A keeper on a disk that is full."""
+    keeper = make(**settings)
+    monkeypatch.setattr(FullDisk, "full", False)
+    keeper.make_spool = lambda: FullDisk(keeper.path, now_ms=lambda: 5, run_id="run")  # type: ignore[method-assign]
+    keeper.restart()
+    FullDisk.full = True
+    return keeper
+
+
+def test_past_thirty_seconds_of_a_full_disk_the_newest_ticks_are_counted_as_lost(
+    make: Callable[..., Keeper], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper = disk_of(make, monkeypatch)
+    keeper.stage.step(received(1, columns("A", 1, 2)))
+    keeper.stage.advance(31.0)
+    (held, read_on) = keeper.stage.told("ingestor:1", FeedHeld)
+    assert (held.held, read_on.held) == (True, False)
+    assert "lost" in read_on.reason
+    keeper.stage.step(received(2, columns("A", 3, 3)), received(3, columns("B", 1, 1)))
+    keeper.stage.step(received(4, columns("A", 6, 4)))
+    keeper.restart()  # what is lost stays on record over a crash
+    assert len(keeper.unaccepted.messages) == 2
+    FullDisk.full = False
+    keeper.stage.advance(1.0)
+    assert keeper.outbox_prices() == prices(1, 2)
+    assert keeper.stage.told("ingestor:1", FeedHeld)[-1] == FeedHeld(held=False)
+    (payload,) = keeper.redis.outbox_payloads("p1")
+    got = unpack(payload)
+    (a, b) = accounts(Tally(got.rows, got.counted).settled(1).postings, {})
+    assert (a.total("received"), a.total("parsed"), a.total("stored"), a.total("lost")) == (9, 9, 2, 7)
+    assert (b.total("received"), b.total("lost")) == (1, 1)
+    assert (a.balanced, b.balanced) == (True, True)
+    keeper.stage.step(received(5, columns("A", 10, 1)))
+    assert keeper.outbox_prices() == [*prices(1, 2), *prices(10, 1)]
+
+
+def test_a_spool_over_its_bound_takes_nothing_until_the_store_has_taken_some(make: Callable[..., Keeper]) -> None:
+    keeper = make(spool_bytes=400)
+    number = 0
+    while not keeper.stage.told("ingestor:1", FeedHeld):
+        number += 1
+        keeper.stage.step(received(number, columns("A", number, 1)))
+        assert number < 20
+    (held,) = keeper.stage.told("ingestor:1", FeedHeld)
+    assert held.held
+    assert "spool.max_bytes" in held.reason
+    assert keeper.outbox_prices() == prices(1, number - 1)
+    keeper.redis.strings["tickwire:acked:p1"] = f"{keeper.spool.boot_ms}-{number - 1}".encode()
+    keeper.stage.advance(1.0)
+    assert keeper.outbox_prices() == prices(1, number)
+    assert keeper.stage.told("ingestor:1", FeedHeld)[-1] == FeedHeld(held=False)

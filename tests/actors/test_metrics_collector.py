@@ -82,7 +82,7 @@ def test_every_kind_of_telemetry_is_recorded(bench: Bench) -> None:
         ),
         TicksPublished(published=1, unpublished=0, seconds=0.1),
         TicksAccepted(ticks=1, rows=1, pending_entries=1),
-        SpoolMeasured(spool_rows=1, spool_bytes=1, window_entries=1),
+        SpoolMeasured(spool_rows=1, spool_bytes=1, window_entries=1, lost=0),
         BatchStored(rows=1, inserted=1, seconds=0.1, pending=0),
         RowsQuarantined(rows=1, reason="23514"),
         HistoryMeasured(outcome="memory", seconds=0.1, waiters=1),

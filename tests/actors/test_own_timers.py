@@ -21,6 +21,7 @@ from tickwire.actors.metrics_collector import MetricsCollector
 from tickwire.actors.one_timer import OneTimer
 from tickwire.actors.publisher import Publisher
 from tickwire.actors.system_state import SystemState
+from tickwire.actors.unaccepted import Unaccepted
 from tickwire.market.candle_book import CandleBook
 from tickwire.market.keys import Keys
 from tickwire.market.ownership import Ownership
@@ -88,7 +89,7 @@ class Life:
             spool=lambda: SqliteSpool(self.folder / "spool.db", now_ms=lambda: 1, run_id="run"),
             clock=self.stage.clock,
             feeds={"f1": "ingestor:1"},
-            unaccepted=[],
+            unaccepted=Unaccepted(),
             ownership=self.ownership,
             settings=BufferKeeperSettings(),
         )

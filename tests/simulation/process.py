@@ -19,13 +19,14 @@ from simulation.stores import SimStore, Table
 from simulation.venues import Venue
 
 from tickwire.actors.batch_writer import BatchWriter, BatchWriterSettings
-from tickwire.actors.buffer_keeper import BufferKeeper, BufferKeeperSettings, Intake
+from tickwire.actors.buffer_keeper import BufferKeeper, BufferKeeperSettings
 from tickwire.actors.kernel import Backoff as RestartBackoff
 from tickwire.actors.kernel import ChildSpec, Context, MailboxSpec, Supervisor, SupervisorSpec
 from tickwire.actors.kernel.behaviour import Address, Behaviour, PutResult
 from tickwire.actors.ports import Listener
 from tickwire.actors.publisher import Published, Publisher
 from tickwire.actors.tick_ingestor import TickIngestor
+from tickwire.actors.unaccepted import Unaccepted
 from tickwire.market.backoff import Backoff
 from tickwire.market.keys import Keys
 from tickwire.market.offset import OffsetEstimator
@@ -154,7 +155,7 @@ class Process:
         return _spec("publisher", make, MailboxSpec(high=50, low=10, weigh=_ticks))
 
     def _buffer_keeper(self) -> ChildSpec:
-        unaccepted: list[Intake] = []
+        unaccepted = Unaccepted()
         ownership = Ownership()
         given, sizes = self._given, self._given.sizes
 

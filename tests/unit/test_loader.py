@@ -74,7 +74,8 @@ def test_every_setting_can_be_given_by_its_environment_name(tmp_path: Path) -> N
         "data_dir": "there", "feeds": "push:", "assets": "EURUSD", "market_data": "yes", "log_format": "json",
         "log_level": "debug", "redis.url": "redis://h", "store.url": "sqlite:x.db", "http.address": "localhost:1",
         "http.allowed_origins": "https://h", "http.open": "yes", "http.token_secret": "s" * 32,
-        "spool.sync": "full", "outbox.window_bytes": "2000000", "pocketoption_session": "s",
+        "spool.sync": "full", "outbox.window_bytes": "2000000", "spool.max_bytes": "2000000",
+        "pocketoption_session": "s",
         "supabase_service_role_key": "k", "supabase_anon_key": "a",
     }  # fmt: skip
     for path, _ in setting_paths():

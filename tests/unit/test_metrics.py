@@ -117,7 +117,7 @@ def test_publishes_given_up_have_no_round_trip(metrics: RelayMetrics) -> None:
 def test_the_durable_path_shows_what_is_accepted_spooled_forwarded_and_stored(metrics: RelayMetrics) -> None:
     metrics.record(TicksAccepted(ticks=5, rows=1, pending_entries=9, commit_seconds=0.001, forward_seconds=0.002))
     metrics.record(TicksAccepted(ticks=4, rows=2, pending_entries=9, commit_seconds=0.001, forward_seconds=None))
-    metrics.record(SpoolMeasured(spool_rows=3, spool_bytes=400, window_entries=2))
+    metrics.record(SpoolMeasured(spool_rows=3, spool_bytes=400, window_entries=2, lost=7))
     metrics.record(BatchStored(rows=6, inserted=4, seconds=0.01, pending=3))
     metrics.record(BatchStored(rows=3, inserted=None, seconds=0.01, pending=0))
     metrics.record(RowsQuarantined(rows=1, reason="23514"))
@@ -127,6 +127,7 @@ def test_the_durable_path_shows_what_is_accepted_spooled_forwarded_and_stored(me
     assert value(metrics, "forward_seconds_count") == 1
     assert value(metrics, "spool_rows") == 3
     assert value(metrics, "spool_bytes") == 400
+    assert value(metrics, "ticks_lost") == 7
     assert value(metrics, "outbox_entries") == 2
     assert value(metrics, "rows_stored_total") == 9
     assert value(metrics, "rows_inserted_total") == 4

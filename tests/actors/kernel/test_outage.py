@@ -14,6 +14,7 @@ from tickwire.actors.buffer_keeper import BufferKeeper, BufferKeeperSettings
 from tickwire.actors.kernel import ChildSpec, Context, Stepped, Supervisor, SupervisorSpec
 from tickwire.actors.ports import Listener, StoreUnavailable
 from tickwire.actors.publisher import Publisher
+from tickwire.actors.unaccepted import Unaccepted
 from tickwire.market.keys import Keys
 from tickwire.market.ownership import Ownership
 from tickwire.messages.lifecycle import DrainRequested, FeedHeld, LinkChanged, LinkState
@@ -113,7 +114,7 @@ class House:
             ),
             clock=self.clock,
             feeds={"f1": "ingestor"},
-            unaccepted=[],
+            unaccepted=Unaccepted(),
             ownership=Ownership(),
             settings=BufferKeeperSettings(),
         )
