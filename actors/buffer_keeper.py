@@ -1,6 +1,7 @@
 """Makes ticks durable: spool first, then the Redis buffer and the outbox stream.
 
-Receives  TicksReceived, BackfillReceived, AssetRequested, FeedChanged, OutboxLost, DrainRequested, LinkChanged
+Receives  TicksReceived, BackfillReceived, TicksLost, AssetRequested, FeedChanged, OutboxLost, DrainRequested,
+          LinkChanged
 Sends     TicksAccepted, SpoolMeasured, AssetGranted, AssetRefused, AssetReleased, FeedHeld, OutboxForwarded
 Owns      the spool; a Redis connection (lists `ticks:*`, epoch hashes, its outbox stream)
 If it dies  the messages in flight come again; the spool knows the last one taken of each sender, so each is
@@ -16,7 +17,7 @@ from tickwire.actors.asset_grants import AssetGrants
 from tickwire.actors.forwarder import Forwarder
 from tickwire.actors.kernel.behaviour import Context
 from tickwire.actors.ports import BufferRedis, Clock, PortError, RedisRefused, Spool, SpoolFailed
-from tickwire.actors.unaccepted import Intake, Unaccepted
+from tickwire.actors.unaccepted import Intake, Unaccepted, loss
 from tickwire.market.ownership import Ownership
 from tickwire.market.packing import pack
 from tickwire.messages.addressing import ReplyTo
@@ -31,11 +32,13 @@ from tickwire.messages.lifecycle import (
 )
 from tickwire.messages.telemetry import SpoolMeasured
 from tickwire.messages.ticks import (
+    LOST,
     AssetReleased,
     AssetRequested,
     BackfillReceived,
     TickColumns,
     TicksAccepted,
+    TicksLost,
     TicksReceived,
 )
 
@@ -157,6 +160,8 @@ class BufferKeeper:
                 self._on_link_changed(message)
             case FeedChanged():
                 self._on_feed_changed(message)
+            case TicksLost():
+                self._on_ticks_lost(message)
             case OutboxLost():
                 self._on_outbox_lost(message)
             case DrainRequested():
@@ -193,6 +198,12 @@ class BufferKeeper:
         taken_by_redis = self._forwarder.forward(columns, list(zip(rows, payloads, strict=True)))
         forward_seconds = self._clock.monotonic() - committed if taken_by_redis else None
         self._report(sum(m.ticks for m in messages), len(rows), committed - started, forward_seconds)
+
+    def _on_ticks_lost(self, lost: TicksLost) -> None:
+        """Under a sender of its own: messages behind the lost one may be in the spool already."""
+        summary = loss(lost.message, f"{LOST}mailbox: {lost.reason}", sender=f"{lost.message.sender}/lost")
+        if summary.number > self._taken.get(summary.sender, 0):
+            self._accept([summary])
 
     def _check_bound(self) -> None:
         most = self._settings.spool_bytes

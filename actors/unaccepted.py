@@ -60,25 +60,31 @@ class Unaccepted:
 
     def _shed(self, message: Intake) -> None:
         self.lost += message.ticks
-        counts: Counter[tuple[str, str]] = Counter()
         key = (message.sender, minute_of(message.recv_us))
         place = self._summaries.get(key)
-        for count in [*message.counts, *(self.messages[place].counts if place is not None else ())]:
-            counts[count.asset, count.reason] += count.count
-        for column in message.columns:
-            counts[column.asset, LOST_IN_SPOOL] += len(column.ts_us)
-        summary = TicksReceived(
-            sender=message.sender,
-            number=message.number,
-            feed=message.feed,
-            source=message.source,
-            recv_us=message.recv_us,
-            ticks=0,
-            columns=(),
-            counts=[Count(asset=asset, reason=reason, count=n) for (asset, reason), n in counts.items()],
-        )
+        before = self.messages[place].counts if place is not None else ()
+        summary = loss(message, LOST_IN_SPOOL, before=before)
         if place is None:
             self._summaries[key] = len(self.messages)
             self.messages.append(summary)
         else:
             self.messages[place] = summary
+
+
+def loss(message: Intake, reason: str, *, sender: str | None = None, before: Sequence[Count] = ()) -> TicksReceived:
+    """A message's counts, `before` added, with its ticks among them as lost."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for count in [*before, *message.counts]:
+        counts[count.asset, count.reason] += count.count
+    for column in message.columns:
+        counts[column.asset, reason] += len(column.ts_us)
+    return TicksReceived(
+        sender=sender or message.sender,
+        number=message.number,
+        feed=message.feed,
+        source=message.source,
+        recv_us=message.recv_us,
+        ticks=0,
+        columns=(),
+        counts=[Count(asset=asset, reason=reason, count=n) for (asset, reason), n in counts.items()],
+    )

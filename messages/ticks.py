@@ -109,6 +109,17 @@ class BackfillReceived:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TicksLost:
+    """The host → BufferKeeper: a message of ticks went from its mailbox to the dead letters. Put on record.
+
+    Losing it costs the record, not a tick.
+    """
+
+    message: TicksReceived | BackfillReceived
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TicksAccepted:
     """BufferKeeper → BatchWriter, MetricsCollector: so many ticks are committed in the spool. Safe to lose."""
 

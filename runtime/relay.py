@@ -17,6 +17,7 @@ from tickwire.config.settings import Settings
 from tickwire.config.urls import EmbeddedRedis as EmbeddedUrl
 from tickwire.config.urls import RedisServer, parse_redis
 from tickwire.messages.lifecycle import FeedChanged, FeedState, TicksPushed
+from tickwire.messages.ticks import BackfillReceived, TicksLost, TicksReceived
 from tickwire.runtime.app import Actors, Surroundings
 from tickwire.runtime.audit import note_holes
 from tickwire.runtime.clock import SystemClock
@@ -99,7 +100,11 @@ class Relay:
             self._start_redis()
             self._start_feeds()
             self._supervisor = Supervisor(
-                ROOT, self._actors().specs(), on_failure=self._on_failure, drain=self._put_in_safety
+                ROOT,
+                self._actors().specs(),
+                on_failure=self._on_failure,
+                drain=self._put_in_safety,
+                on_dead=self._on_dead,
             )
             self._supervisor.start()
         except (DataDirError, ListenError, EmbeddedRedisError, FeedError, PortError, StartFailed) as error:
@@ -224,6 +229,12 @@ class Relay:
         self._feed_states[change.feed] = change.state
         if self.ended:
             self._news.set()
+
+    def _on_dead(self, recipient: str, reason: str, messages: Sequence[object]) -> None:
+        """Ticks that BufferKeeper could not take are lost: that goes on record."""
+        for message in messages:
+            if recipient == "buffer_keeper" and isinstance(message, TicksReceived | BackfillReceived):
+                self.supervisor.address(recipient).tell(TicksLost(message=message, reason=reason))
 
     def _on_failure(self, error: BaseException) -> None:
         _log.error("supervisor_gave_up", error=repr(error))

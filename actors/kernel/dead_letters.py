@@ -38,6 +38,10 @@ class Clockwork(Protocol):
     def after(self, delay_s: float, act: Callable[[], None], /) -> Timer: ...
 
 
+Heard = Callable[[str, str, Sequence[object]], object]
+"""Told the recipient, the reason and the messages."""
+
+
 class DeadLetters:
     """Any thread records."""
 
@@ -47,13 +51,16 @@ class DeadLetters:
         weigh: Callable[[str, object], int],
         lost: Callable[[object], object],
         quiet: Callable[[], bool] = lambda: False,
+        heard: Heard | None = None,
     ) -> None:
         """`weigh(recipient, message)` in the recipient's units; `lost` is told each message (an ask may wait for it);
-        `quiet` says that all is being stopped, where letters are to be expected: counted, not logged one by one."""
+        `heard` is told all of it, for the host; `quiet` says that all is being stopped, where letters are to be
+        expected: counted, not logged one by one."""
         self._clockwork = clockwork
         self._weigh = weigh
         self._lost = lost
         self._quiet = quiet
+        self._heard = heard
         self._lock = threading.Lock()
         self._ring: deque[DeadLetter] = deque(maxlen=RING)
         self._count = 0
@@ -98,6 +105,8 @@ class DeadLetters:
             _log.warning("dead_letter", recipient=letter.recipient, reason=letter.reason, kind=letter.kind)
         for message in messages:
             self._lost(message)
+        if self._heard is not None:
+            self._heard(recipient, reason, messages)
 
     def summarize(self) -> None:
         """Log the sum of those that had no line of their own."""

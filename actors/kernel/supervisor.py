@@ -12,7 +12,7 @@ import structlog
 from tickwire.actors.kernel.address import Asks, MailAddress
 from tickwire.actors.kernel.child import Child, ChildState, Member
 from tickwire.actors.kernel.context import Surroundings
-from tickwire.actors.kernel.dead_letters import DeadLetters
+from tickwire.actors.kernel.dead_letters import DeadLetters, Heard
 from tickwire.actors.kernel.errors import StartFailed, SupervisorFailed, TooManyZombies, UnknownAddress
 from tickwire.actors.kernel.group import Group
 from tickwire.actors.kernel.mailbox import Mailbox
@@ -49,11 +49,13 @@ class Supervisor:
         *,
         on_failure: Callable[[BaseException], None] | None = None,
         drain: Callable[[float], object] | None = None,
+        on_dead: Heard | None = None,
         name: str = "root",
         runtime: Runtime | None = None,
         random: _random.Random | None = None,
     ) -> None:
-        """Raises SpecError if an id occurs twice."""
+        """`on_dead(recipient, reason, messages)` hears of each dead letter, in whatever thread. Raises SpecError if an
+        id occurs twice."""
         check_unique(children)
         self.name = name
         self.failure: BaseException | None = None
@@ -62,6 +64,7 @@ class Supervisor:
         self._uniform = (random or _random.Random()).random
         self._on_failure = on_failure
         self._drain = drain
+        self._on_dead = on_dead
         self._ended = self._runtime.flag()
         self._opened = False
         self._build(spec, children)
@@ -191,7 +194,9 @@ class Supervisor:
         self._children: dict[str, Child] = {}
         self._zombies = Zombies(MOST_ZOMBIES, self._too_many_zombies)
         self._asks = Asks(runtime.flag)
-        self.dead_letters = DeadLetters(runtime, self._weigh, self._asks.lost, quiet=self._is_stopping)
+        self.dead_letters = DeadLetters(
+            runtime, self._weigh, self._asks.lost, quiet=self._is_stopping, heard=self._on_dead
+        )
         self._given = Surroundings(
             runtime=runtime,
             asks=self._asks,

@@ -31,6 +31,7 @@ from tickwire.messages.ticks import (
     AssetRequested,
     Count,
     TicksAccepted,
+    TicksLost,
     TicksReceived,
 )
 from tickwire.runtime.stores.spool import SqliteSpool
@@ -525,3 +526,19 @@ def test_a_spool_over_its_bound_takes_nothing_until_the_store_has_taken_some(mak
     keeper.stage.advance(1.0)
     assert keeper.outbox_prices() == prices(1, number)
     assert keeper.stage.told("ingestor:1", FeedHeld)[-1] == FeedHeld(held=False)
+
+
+def test_ticks_that_went_to_the_dead_letters_are_on_the_ledger_as_lost_once(make: Callable[..., Keeper]) -> None:
+    keeper = make()
+    lost = TicksLost(message=received(1, columns("A", 1, 3)), reason="poison")
+    keeper.stage.step(received(2, columns("A", 4, 1)))
+    keeper.stage.step(lost)
+    keeper.restart()
+    keeper.stage.step(lost)
+    entries = [unpack(payload) for _, payload in keeper.spool.read(0, 100)]
+    assert len(entries) == 2
+    postings = [posting for entry in entries for posting in Tally(entry.rows, entry.counted).settled(1).postings]
+    (account,) = accounts(postings, {})
+    assert (account.total("received"), account.total("stored")) == (4, 1)
+    assert account.reasons("lost") == {"mailbox: poison": 3}
+    assert account.balanced

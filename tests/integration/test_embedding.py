@@ -12,6 +12,9 @@ from support.tickwire_process import clean_environment, count_stored, eventually
 
 from tickwire import Relay, Settings, StartError
 from tickwire.config.settings import BatchSettings, HttpSettings
+from tickwire.market.packing import pack
+from tickwire.messages.ticks import TicksReceived
+from tickwire.runtime.audit import audit
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -100,3 +103,26 @@ def test_importing_the_package_is_light() -> None:
         [sys.executable, "-c", code], env=clean_environment(), capture_output=True, text=True, timeout=30, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.timeout(60)
+def test_ticks_that_crash_their_keeper_are_on_the_ledger_as_lost_and_the_rest_is_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+
+    def poisoned(messages: list[TicksReceived]) -> bytes:
+        if any(column.asset == "POISON" for message in messages for column in message.columns):
+            raise RuntimeError("a bug")
+        return pack(messages)
+
+    monkeypatch.setattr("tickwire.actors.buffer_keeper.pack", poisoned)
+    folder = tmp_path / "data"
+    with Relay(settings(folder)) as relay:
+        relay.push("GOOD", 1767614400.0, "1.5")
+        relay.push("POISON", 1767614400.0, "1.5")
+        eventually(lambda: [a for a in audit(folder).accounts if a.asset == "POISON"], "the loss on record")
+        relay.push("GOOD", 1767614401.0, "1.6")
+    found = {account.asset: account for account in audit(folder).accounts}
+    assert found["POISON"].reasons("lost") == {"mailbox: poison": 1}
+    assert (found["GOOD"].total("stored"), found["GOOD"].total("lost")) == (2, 0)
+    assert all(account.balanced for account in found.values())

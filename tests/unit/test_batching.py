@@ -1,6 +1,7 @@
 """Which rows are next, which entries are done, and how fast it goes."""
 
 from math import ceil, log2
+from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -128,3 +129,26 @@ def test_pauses_shrink_as_there_is_more_to_do() -> None:
     pauses = [first_pause(backlog) for backlog in (1_000, 20_000, 100_000, 1_000_000)]
     assert pauses == sorted(pauses, reverse=True)
     assert pauses[0] > 50 * pauses[-1]
+
+
+def test_in_two_hundred_batches_of_a_thousand_with_one_to_five_bad_rows_only_those_are_left_out() -> None:
+    random = Random(200)
+    for _ in range(200):
+        bad = set(random.sample(range(1000), random.randint(1, 5)))
+        batch = Batch()
+        add(batch, "a", rows(0, 1000))
+        refused: list[int] = []
+        written = writes = 0
+        while batch:
+            head = numbers(batch.head(1000))
+            writes += 1
+            if bad.isdisjoint(head):
+                written += len(head)
+                batch.done(len(head))
+            elif len(head) == 1:
+                refused += head
+                batch.done(1)
+            else:
+                batch.split(len(head))
+        assert (refused, written) == (sorted(bad), 1000 - len(bad))
+        assert writes <= 2 * len(bad) * ceil(log2(1000)) + 1
