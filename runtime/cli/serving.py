@@ -7,6 +7,7 @@ from contextlib import suppress
 from tickwire.config.settings import Settings
 from tickwire.runtime.cli.problems import GAVE_UP, CommandFailed, masked
 from tickwire.runtime.cli.signals import StopRequest, stop_on_signals
+from tickwire.runtime.collector import spare_collector
 from tickwire.runtime.logs import configure_logs, log_uncaught
 from tickwire.runtime.relay import Relay, StartError
 
@@ -27,6 +28,7 @@ def serve(settings: Settings, *, duration_s: float, until_ended: bool) -> int:
             relay.start()
         except StartError as error:
             raise CommandFailed(masked(str(error), settings.secrets)) from error
+        spare_collector()
         _say(f"tickwire ready {relay.http_url} redis={relay.redis_url} store={relay.store_url}")
         _wait(relay, stop, time.monotonic() + duration_s, until_ended)
         # A replay that came to its end waits for its store; a signal ends that wait too.
