@@ -10,18 +10,11 @@ import orjson
 import pytest
 import redis
 from support.pocketoption_oracle import OFFSET_S, candles_of, read_session
+from support.recordings import CSV_ROWS as CSVS
 from support.recordings import recording
 from support.tickwire_process import Tickwire, count_stored, eventually, stored, tickwire
 
 POCKETOPTION = "pocketoption.frames.jsonl"
-CSVS = {
-    "AEDCNY_otc_20251013.csv": 10_517,
-    "AUDCAD_otc_20251020.csv": 9_699,
-    "CADJPY_otc_20251013.csv": 29_000,
-    "DOGE_otc_20251011.csv": 9_330,
-    "EURUSD_otc_20251015.csv": 5_582,
-    "EURUSD_otc_subsecond.csv": 25_297,
-}
 
 
 class Updates:

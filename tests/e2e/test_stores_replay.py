@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.postgres import PostgresServer
+from support.recordings import CSV_ROWS, recording
 from support.store_engines import PostgresEngine, Shown, SqliteEngine, SupabaseEngine, prepare
 from support.supabase_server import SupabaseServer
 from support.tickwire_process import Tickwire, eventually, tickwire
@@ -73,6 +74,21 @@ def test_postgres_gets_the_same_rows_as_sqlite(
     with tickwire("replay", f"{DEMO}?speed=max", "--store", writer(in_postgres), folder=tmp_path) as app:
         assert app.wait() == 0, app.logged()
     assert without_arrival(in_postgres.rows()) == expected
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    ("name", "options", "rows"),
+    [*((name, "", rows) for name, rows in sorted(CSV_ROWS.items())), ("EURUSD_otc_subsecond.csv", "&unique=1", 8_772)],
+)
+def test_postgres_gets_every_data_row_of_a_recorded_csv(
+    name: str, options: str, rows: int, in_postgres: PostgresEngine, tmp_path: Path
+) -> None:
+    path = recording(f"ticks/{name}")
+    with tickwire("replay", f"{path}?speed=max{options}", "--store", writer(in_postgres), folder=tmp_path) as app:
+        assert app.wait() == 0, app.logged()
+    stored = in_postgres.rows()
+    assert (len(stored), len({uid for uid, *_ in stored})) == (rows, rows)
 
 
 def test_supabase_gets_the_same_rows_as_sqlite_and_its_key_shows_nowhere(

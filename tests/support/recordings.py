@@ -21,3 +21,14 @@ def missing(what: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(what)
     pytest.skip(what)
+
+
+CSV_ROWS = {
+    "AEDCNY_otc_20251013.csv": 10_517,
+    "AUDCAD_otc_20251020.csv": 9_699,
+    "CADJPY_otc_20251013.csv": 29_000,
+    "DOGE_otc_20251011.csv": 9_330,
+    "EURUSD_otc_20251015.csv": 5_582,
+    "EURUSD_otc_subsecond.csv": 25_297,
+}
+"""Data rows of each recorded CSV, counted independently."""
