@@ -22,7 +22,7 @@ def backup(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Copy spool, quarantine, default store and producer of a data directory; a relay may run on it.
+    """Copy spool, ledger, quarantine, default store and producer of a data directory; a relay may run on it.
 
     Every tick accepted before is in it, unless its store is elsewhere and has it. Redis' data is not: it needs none.
     """
