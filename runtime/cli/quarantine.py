@@ -127,14 +127,22 @@ def drop_quarantined(
     data_dir: DataDir = None,
     config: Config = None,
 ) -> None:
-    """Throw quarantined rows away, for good."""
+    """Throw quarantined rows away, for good; `tickwire audit` calls them lost from then on."""
     chosen = _chosen(ids, everything)
-    with _desk(_settings(data_dir, config)) as desk:
+    settings = _settings(data_dir, config)
+    from tickwire.runtime.stores.ledger import LEDGER_FILE
+    from tickwire.runtime.stores.ledger_move import move_to_lost
+    from tickwire.runtime.stores.quarantine_drop import drop
+
+    with _desk(settings) as desk:
         _check_there(desk, chosen)
         total = desk.count(chosen)
         if total and not yes:
             _ask(f"drop {total} quarantined {'row' if total == 1 else 'rows'} for good?")
-        print(f"{desk.drop(chosen)} dropped")
+        ledger = settings.data_dir / LEDGER_FILE
+        with progress("dropping", total) as advance:
+            count = drop(desk, chosen, dropped=lambda rows: move_to_lost(ledger, rows), tell=advance)
+        print(f"{count} dropped")
 
 
 def _settings(data_dir: str | None, config: Path | None) -> "Settings":

@@ -21,6 +21,7 @@ _NEWEST = (_HERE / "quarantine_newest.sql").read_text()
 _PAGE = (_HERE / "quarantine_page.sql").read_text()
 _COUNT = (_HERE / "quarantine_count.sql").read_text()
 _DROP = (_HERE / "quarantine_drop.sql").read_text()
+_TAKE = (_HERE / "quarantine_take.sql").read_text()
 _REASON = (_HERE / "quarantine_reason.sql").read_text()
 _PUT_ROW = (_HERE / "quarantine_row.sql").read_text()
 
@@ -75,10 +76,10 @@ class QuarantineDesk:
         found = self.page(ids, after=0, last=self.last_id(), limit=len(ids))
         return sorted(set(ids) - {held.id for held in found})
 
-    def drop(self, ids: Ids) -> int:
-        """Remove; how many there were."""
+    def take(self, ids: Collection[int]) -> list[Held]:
+        """Remove those that are there; what was removed."""
         with self._db() as db:
-            return db.execute(_DROP, {"ids": _json(ids)}).rowcount if db else 0
+            return [_held(row) for row in db.execute(_TAKE, {"ids": _json(ids)}).fetchall()] if db else []
 
     def settle(self, gone: Collection[int], *, again: Mapping[int, str], fresh: Sequence[tuple[Row, str]] = ()) -> None:
         """Remove `gone`, give those `again` refused their new reason, put in `fresh` rows; all of it or nothing."""

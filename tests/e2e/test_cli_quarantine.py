@@ -82,6 +82,24 @@ def test_what_a_store_refused_is_shown_and_stored_by_a_retry_while_the_relay_run
     assert sorted(stored(tmp_path / "data" / "ticks.db")) == expected
 
 
+def test_dropped_rows_are_lost_in_the_ledger_by_their_reason(
+    table: SqliteEngine, tmp_path: Path, expected: list[tuple[str, str, str, int, int, str]]
+) -> None:
+    refused = sum(row[1] == REFUSED for row in expected)
+    arguments = ("run", "--feed", f"replay:{DEMO}?speed=max", "--batch-interval", "0.3")
+    with tickwire(*arguments, folder=tmp_path):
+        eventually(lambda: audited(tmp_path) == (len(expected) - refused, refused), "the ledger knows")
+        ids = [str(row["id"]) for row in listed(tmp_path)[1]]
+        assert succeed("quarantine", "drop", ids[0], "-y", "--data-dir", "data", folder=tmp_path) == "1 dropped\n"
+        assert audited(tmp_path) == (len(expected) - refused, refused - 1)
+        dropped = succeed("quarantine", "drop", "--all", "-y", "--data-dir", "data", folder=tmp_path)
+        assert dropped == f"{refused - 1} dropped\n"
+    shown = succeed("audit", "--data-dir", "data", folder=tmp_path)
+    assert f"{REFUSED}: lost: {refused} quarantine: dropped by hand" in shown
+    assert shown.endswith("balanced\n")
+    assert audited(tmp_path) == (len(expected) - refused, 0)
+
+
 def test_a_retry_never_stores_elsewhere_than_the_relay_does(table: SqliteEngine, tmp_path: Path) -> None:
     with tickwire("run", "--feed", f"replay:{DEMO}?speed=max", "--batch-interval", "0.3", folder=tmp_path):
         eventually(lambda: listed(tmp_path)[0] > 0, "something is quarantined")

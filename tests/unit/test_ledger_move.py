@@ -1,11 +1,11 @@
-"""Ticks that leave the quarantine for the store change places in the ledger, and nothing else does."""
+"""Ticks that leave the quarantine, for the store or for good, change places in the ledger, and nothing else does."""
 
 from pathlib import Path
 
-from tickwire.market.ledger import EntryPostings, Posting
+from tickwire.market.ledger import EntryPostings, Posting, accounts
 from tickwire.market.rows import Row
 from tickwire.runtime.stores.ledger import SqliteLedger
-from tickwire.runtime.stores.ledger_move import move_to_stored
+from tickwire.runtime.stores.ledger_move import move_to_lost, move_to_stored
 
 MINUTE = 1_767_613_620
 DAY = MINUTE // 86_400 * 86_400
@@ -34,6 +34,17 @@ def test_rows_move_from_quarantined_to_stored_by_asset_and_minute(tmp_path: Path
         ("A", MINUTE, "quarantined"): 1, ("A", MINUTE, "stored"): 7, ("B", MINUTE, "stored"): 1,
         ("A", MINUTE, "parsed"): 8,
     }  # fmt: skip
+    made.close()
+
+
+def test_dropped_rows_move_from_quarantined_to_lost_and_the_account_stays_balanced(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    made = ledger(path, Posting("A", MINUTE, "received", 3), Posting("A", MINUTE, "parsed", 3),
+                  Posting("A", MINUTE, "quarantined", 3))  # fmt: skip
+    move_to_lost(path, [row(1), row(2)])
+    (account,) = accounts(made.postings(), {})
+    assert account.balanced
+    assert (account.total("quarantined"), account.reasons("lost")) == (1, {"quarantine: dropped by hand": 2})
     made.close()
 
 

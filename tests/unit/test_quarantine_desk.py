@@ -10,9 +10,10 @@ from tickwire.actors.ports import StoreUnavailable
 from tickwire.market.packing import pack
 from tickwire.market.rows import Row
 from tickwire.messages.ticks import BackfillReceived, HistoryColumns
-from tickwire.runtime.stores import quarantine_retry
+from tickwire.runtime.stores import quarantine_drop, quarantine_retry
 from tickwire.runtime.stores.quarantine import SqliteQuarantine
 from tickwire.runtime.stores.quarantine_desk import QuarantineDesk
+from tickwire.runtime.stores.quarantine_drop import drop
 from tickwire.runtime.stores.quarantine_retry import Outcome, retry
 
 
@@ -24,12 +25,18 @@ class Quarantined:
     """A relay's side and a person's side of one quarantine, and a store."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self.relay = SqliteQuarantine(path)
         self.desk = QuarantineDesk(path)
         self.table = MemoryTable()
 
     def retry(self, ids: list[int] | None = None) -> Outcome:
         return retry(self.desk, self.table.store(), ids, tell=lambda _: None)
+
+    def drop(self, ids: list[int] | None = None) -> tuple[int, list[Row]]:
+        """How many, and the rows that were told."""
+        told: list[Row] = []
+        return drop(self.desk, ids, dropped=told.extend), told
 
     def reasons(self) -> dict[str, str]:
         return {each.row.uid if each.row else str(each.entry_id): each.reason for each in self.desk.newest(1000)}
@@ -45,7 +52,7 @@ def quarantined(tmp_path: Path) -> Iterator[Quarantined]:
 
 def test_looking_at_a_directory_without_a_quarantine_finds_nothing_and_makes_nothing(tmp_path: Path) -> None:
     desk = QuarantineDesk(tmp_path / "quarantine.db")
-    assert (desk.count(), desk.newest(5), desk.drop(None), desk.missing([7])) == (0, [], 0, [7])
+    assert (desk.count(), desk.newest(5), desk.take([7]), desk.missing([7])) == (0, [], [], [7])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -130,7 +137,7 @@ def test_an_entry_that_can_be_unpacked_now_is_stored_and_its_bad_rows_stay_by_th
 
 def test_ids_are_never_given_again(quarantined: Quarantined) -> None:
     quarantined.relay.put([row(1)], "r")
-    assert quarantined.desk.drop([1]) == 1
+    assert [each.id for each in quarantined.desk.take([1])] == [1]
     quarantined.relay.put([row(2)], "r")
     assert [each.id for each in quarantined.desk.newest(10)] == [2]
     assert quarantined.desk.missing([1, 2, 3]) == [1, 3]
@@ -138,9 +145,35 @@ def test_ids_are_never_given_again(quarantined: Quarantined) -> None:
 
 def test_dropping_takes_the_named_rows_or_all(quarantined: Quarantined) -> None:
     quarantined.relay.put([row(number) for number in range(1, 5)], "r")
-    assert quarantined.desk.drop([2, 99]) == 1
+    assert quarantined.drop([2, 99]) == (1, [row(2)])
     assert quarantined.desk.count() == 3
-    assert quarantined.desk.drop(None) == 3
+    assert quarantined.drop() == (3, [row(1), row(3), row(4)])
+    assert quarantined.desk.count() == 0
+
+
+def test_more_rows_than_a_page_are_all_dropped_and_told_once(
+    quarantined: Quarantined, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quarantine_drop, "PAGE", 3)
+    rows = [row(number) for number in range(1, 9)]
+    quarantined.relay.put(rows, "r")
+    assert quarantined.drop() == (8, rows)
+
+
+def test_rows_that_somebody_else_drops_at_the_same_time_are_counted_by_one_of_the_two(quarantined: Quarantined) -> None:
+    quarantined.relay.put([row(1), row(2)], "r")
+    other = QuarantineDesk(quarantined.path)
+    listed = other.page(None, after=0, last=2, limit=10)
+    told: list[Row] = []
+    quarantined.drop([1])
+    told += [held.row for held in other.take([each.id for each in listed]) if held.row is not None]
+    other.close()
+    assert told == [row(2)]
+
+
+def test_an_entry_that_was_never_unpacked_is_dropped_without_a_word_of_its_ticks(quarantined: Quarantined) -> None:
+    quarantined.relay.put_raw("7-1", entry("A", "B"), "packing version 2")
+    assert quarantined.drop() == (1, [])
     assert quarantined.desk.count() == 0
 
 
