@@ -1,7 +1,8 @@
 """Moves the outbox stream into the store: stream → store → ack, oldest first, one batch in flight.
 
-Receives  TicksAccepted, FlushRequested, LinkChanged; its own timers
-Sends     BatchStored, RowsQuarantined (MetricsCollector, Gateway), Flushed, OutboxLost (BufferKeeper), LinkChanged
+Receives  TicksAccepted, SpoolMeasured, FlushRequested, LinkChanged; its own timers
+Sends     BatchStored, BacklogMeasured, RowsQuarantined (MetricsCollector, Gateway), Flushed, OutboxLost (BufferKeeper),
+          LinkChanged
 Owns      a Redis connection (the stream, as a consumer of its group); the store; the quarantine; the ledger
 If it dies  nothing was acknowledged that is not stored: the next incarnation reads its own pending entries first.
 
@@ -13,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from tickwire.actors.backlog import Backlog
 from tickwire.actors.kernel.behaviour import Context
 from tickwire.actors.one_timer import GoOn, OneTimer
 from tickwire.actors.outbox_reader import OutboxReader
@@ -32,7 +34,7 @@ from tickwire.market.batching import Batch, Pace
 from tickwire.market.rows import Row
 from tickwire.messages.addressing import ReplyTo
 from tickwire.messages.lifecycle import Flushed, FlushRequested, LinkChanged, OutboxLost
-from tickwire.messages.telemetry import BatchStored, RowsQuarantined
+from tickwire.messages.telemetry import BacklogMeasured, BatchStored, RowsQuarantined, SpoolMeasured
 from tickwire.messages.ticks import TicksAccepted
 
 
@@ -46,6 +48,8 @@ class BatchWriterSettings:
     """Entries read from the stream at once."""
     catch_up_rows: int = 20_000
     """More pending than this is a backlog: no slices, no pauses."""
+    backlog_rows: int = 5_000
+    """More waiting after a trouble is caught up, and said."""
     claim_idle_s: float = 60.0
     """Entries that another consumer has held for so long are taken over."""
 
@@ -82,6 +86,7 @@ class BatchWriter:
         self._pace = Pace(settings.interval_s)
         self._running = self._fast = self._broken_off = False
         self._timer = OneTimer(context)
+        self._backlog = Backlog(few=settings.backlog_rows, clock=clock, tell=self._tell)
         self._pending_ticks = 0
         self._flushes: list[ReplyTo] = []
         self._flushed_rows = 0
@@ -120,6 +125,8 @@ class BatchWriter:
         match message:
             case TicksAccepted():
                 self._on_accepted(message)
+            case SpoolMeasured():
+                self._backlog.spooled(message.spool_rows)
             case FlushRequested():
                 self._on_flush(message)
             case Interval():
@@ -137,6 +144,7 @@ class BatchWriter:
 
     def _on_accepted(self, accepted: TicksAccepted) -> None:
         self._pending_ticks += accepted.ticks
+        self._backlog.seen(entries=accepted.rows, rows=accepted.ticks)
         many = self._pending_ticks >= self._settings.early_ticks
         if many or accepted.pending_entries >= self._settings.early_entries:
             self._begin(fast=self._pending_ticks > self._settings.catch_up_rows)
@@ -164,7 +172,9 @@ class BatchWriter:
 
     def _on_link(self, change: LinkChanged) -> None:
         self._tell(change)
-        if change.state == "up":
+        if change.state != "up":
+            self._backlog.troubled()
+        else:
             self._reader.again()
             if self._broken_off:
                 self._begin(fast=False)
@@ -188,7 +198,7 @@ class BatchWriter:
         self._timer.stop()
         self._broken_off = False
         try:
-            if not self._batch and not self._batch.settled and not self._reader.read():
+            if not self._batch and not self._batch.settled and not self._read():
                 self._pending_ticks = 0
                 self._finish(None)
                 return
@@ -201,14 +211,21 @@ class BatchWriter:
             self._finish("the outbox is made anew")
         except StoreError as error:  # the same rows again, later; nothing is dropped
             self._store.failed(error)
+            self._backlog.troubled()
             self._answer(str(error))
             self._timer.set(self._store.retry_s)
         except PortError as error:  # Redis: its link comes up again and says so
             self._broken_off = True
+            self._backlog.troubled()
             self._reader.forget()
             self._finish(f"Redis: {error}")
         else:
             self._timer.set(self._pause_s(wrote))
+
+    def _read(self) -> int:
+        entries = self._reader.read()
+        self._backlog.seen(entries=entries, rows=len(self._batch))
+        return entries
 
     def _write(self) -> int:
         """The next rows: stored, quarantined, or (where the store refuses several) halved. How many are dealt with."""
@@ -223,6 +240,7 @@ class BatchWriter:
             return self._refused(rows, error)
         self._batch.done(len(rows))
         self._flushed_rows += len(rows)
+        self._backlog.stored(len(rows))
         seconds = self._clock.monotonic() - started
         self._tell(BatchStored(rows=len(rows), inserted=inserted, seconds=seconds, pending=len(self._batch)))
         return len(rows)
@@ -253,7 +271,7 @@ class BatchWriter:
             reply_to.tell(Flushed(rows=self._flushed_rows, error=error))
         self._flushes.clear()
 
-    def _tell(self, message: BatchStored | RowsQuarantined | LinkChanged) -> None:
+    def _tell(self, message: BatchStored | BacklogMeasured | RowsQuarantined | LinkChanged) -> None:
         for listener in self._listeners:
             listener.tell(message)
 

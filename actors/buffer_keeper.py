@@ -294,14 +294,14 @@ class BufferKeeper:
             if self._forwarder.pending_entries or self._forwarder.awaits_floor or self._drains:
                 self._reach(self._forwarder.take_acknowledged)
             self._forward_on()
-        self._metrics.tell(
-            SpoolMeasured(
-                spool_rows=self._spool.last_row - self._spool.first_row + 1,
-                spool_bytes=self._spool.size_bytes,
-                window_entries=self._forwarder.pending_entries,
-                lost=self._unaccepted.lost,
-            )
+        measured = SpoolMeasured(
+            spool_rows=self._spool.last_row - self._spool.first_row + 1,
+            spool_bytes=self._spool.size_bytes,
+            window_entries=self._forwarder.pending_entries,
+            lost=self._unaccepted.lost,
         )
+        self._metrics.tell(measured)
+        self._batch_writer.tell(measured)
 
     def _reach(self, act: Callable[[], None]) -> None:
         """Do what Redis or the disk may not take now; a trouble that stays is said once."""

@@ -18,7 +18,7 @@ import structlog
 from tickwire.actors.gateway_board import Board
 from tickwire.actors.gateway_clients import Clients
 from tickwire.actors.gateway_loop import LoopWatch, ServerEnded
-from tickwire.actors.gateway_memory import GatewayMemory
+from tickwire.actors.gateway_memory import GatewayMemory, Noted
 from tickwire.actors.gateway_refills import Refills
 from tickwire.actors.gateway_timers import Due, Timers
 from tickwire.actors.gateway_watchers import Watchers
@@ -38,7 +38,7 @@ from tickwire.messages.clients import (
 )
 from tickwire.messages.history import HistoryFailed, HistoryRequested, HistoryServed
 from tickwire.messages.lifecycle import AssetsAnnounced, FeedChanged, LinkChanged, ReaderEnded, Subscribe
-from tickwire.messages.telemetry import BatchStored, ClientsMeasured, RowsQuarantined
+from tickwire.messages.telemetry import BacklogMeasured, BatchStored, ClientsMeasured, RowsQuarantined
 from tickwire.messages.ticks import TicksReceived
 
 _log = structlog.get_logger("tickwire.gateway")
@@ -131,7 +131,9 @@ class Gateway:
                 self._board.views.seed(message.asset, message.timeframe, message.candles)
             case HistoryFailed():
                 _log.info("no_candle_to_begin_with", asset=message.asset, reason=message.reason)
-            case FeedChanged() | LinkChanged() | AssetsAnnounced() | BatchStored() | RowsQuarantined():
+            case FeedChanged() | LinkChanged() | AssetsAnnounced():
+                self._on_change(message)
+            case BatchStored() | BacklogMeasured() | RowsQuarantined():
                 self._on_change(message)
             case LoopEchoed():
                 self._on_echo(message)
@@ -170,7 +172,7 @@ class Gateway:
 
     # -- states ------------------------------------------------------------------------------------------------
 
-    def _on_change(self, change: FeedChanged | LinkChanged | AssetsAnnounced | BatchStored | RowsQuarantined) -> None:
+    def _on_change(self, change: Noted) -> None:
         self._memory.note(change)
         if isinstance(change, LinkChanged) and change.owner == self._context.id:
             self._metrics.tell(change)

@@ -9,7 +9,9 @@ import orjson
 from tickwire.market.tick_book import TickBook
 from tickwire.messages.clients import AssetState, StateAnswered
 from tickwire.messages.lifecycle import AssetsAnnounced, FeedChanged, LinkChanged
-from tickwire.messages.telemetry import BatchStored, RowsQuarantined
+from tickwire.messages.telemetry import BacklogMeasured, BatchStored, RowsQuarantined
+
+Noted = FeedChanged | LinkChanged | AssetsAnnounced | BatchStored | BacklogMeasured | RowsQuarantined
 
 RATE_S = 10
 """Rates are of so many seconds, sampled once a second."""
@@ -27,11 +29,12 @@ class GatewayMemory:
         self.announced: dict[str, str] = {}
         """Asset → the feed that listed it; "" for one known from Redis alone."""
         self.stored: BatchStored | None = None
+        self.backlog: BacklogMeasured | None = None
         self.quarantined = 0
         self.last_asset: str | None = None
         self._totals: dict[str, deque[int]] = {}
 
-    def note(self, message: FeedChanged | LinkChanged | AssetsAnnounced | BatchStored | RowsQuarantined) -> None:
+    def note(self, message: Noted) -> None:
         match message:
             case FeedChanged():
                 self.feeds[message.feed] = message
@@ -41,6 +44,8 @@ class GatewayMemory:
                 self.announced.update(dict.fromkeys(message.assets, message.feed))
             case BatchStored():
                 self.stored = message
+            case BacklogMeasured():
+                self.backlog = message
             case RowsQuarantined():
                 self.quarantined += message.rows
 
@@ -107,6 +112,7 @@ class GatewayMemory:
             last_asset=self.last_asset,
             last_ts_us=book.ts_us if book is not None else None,
             stored=self.stored,
+            backlog=self.backlog,
             quarantined=self.quarantined,
         )
 

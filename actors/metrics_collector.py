@@ -17,6 +17,7 @@ from tickwire.actors.ports import Clock, Metrics, MonitorRedis, PortError
 from tickwire.actors.system_state import SystemState
 from tickwire.messages.lifecycle import AssetsAnnounced, FeedChanged, LinkChanged
 from tickwire.messages.telemetry import (
+    BacklogMeasured,
     BatchStored,
     ClientsMeasured,
     FeedMeasured,
@@ -85,7 +86,9 @@ class MetricsCollector:
                 if message.owner == self._context.id:
                     self._on_own_link(message)
                 return True
-            case TicksPublished() | TicksAccepted() | SpoolMeasured() | BatchStored() | RowsQuarantined():
+            case TicksPublished() | TicksAccepted() | SpoolMeasured():
+                self._metrics.record(message)
+            case BatchStored() | BacklogMeasured() | RowsQuarantined():
                 self._metrics.record(message)
             case FeedMeasured() | HistoryMeasured() | TicksLeftOut() | ClientsMeasured() | AssetsAnnounced():
                 self._metrics.record(message)

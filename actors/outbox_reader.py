@@ -33,8 +33,8 @@ class OutboxReader:
         self._claim_idle_s = claim_idle_s
         self._recovered = False
 
-    def read(self) -> bool:
-        """Take the next entries; whether there were any. Only while the batch is empty."""
+    def read(self) -> int:
+        """Take the next entries; how many there were. Only while the batch is empty."""
         entries = self._next()
         try:
             unpacked = [(entry.id, self._unpack(entry)) for entry in entries]
@@ -43,7 +43,7 @@ class OutboxReader:
             raise
         for entry_id, entry in unpacked:
             self._batch.add(entry_id, entry.rows, Tally(entry.rows, entry.counted))
-        return bool(entries)
+        return len(entries)
 
     def acknowledge(self) -> None:
         """What the batch has settled: into the ledger first, where an entry that comes again counts once."""

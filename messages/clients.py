@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tickwire.messages.addressing import ReplyTo
 from tickwire.messages.lifecycle import FeedChanged, LinkChanged
-from tickwire.messages.telemetry import BatchStored
+from tickwire.messages.telemetry import BacklogMeasured, BatchStored
 
 # -- server → Gateway ----------------------------------------------------------------------------------------------
 
@@ -131,6 +131,7 @@ class StateAnswered:
     last_ts_us: int | None
     stored: BatchStored | None
     """The last batch."""
+    backlog: BacklogMeasured | None
     quarantined: int
 
 

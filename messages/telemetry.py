@@ -39,7 +39,7 @@ class TicksPublished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpoolMeasured:
-    """BufferKeeper → MetricsCollector: present gauges of the durable path."""
+    """BufferKeeper → MetricsCollector, BatchWriter: present gauges of the durable path."""
 
     spool_rows: int
     spool_bytes: int
@@ -59,6 +59,20 @@ class BatchStored:
     seconds: float
     pending: int
     """Ticks still waiting, as far as known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BacklogMeasured:
+    """BatchWriter → MetricsCollector, Gateway, once a second: what is accepted and not yet stored."""
+
+    rows: int
+    """About: entries of the spool times the rows that the latest ones hold."""
+    catching_up: bool
+    """What piled up while the store or Redis was away, or before the start, is being worked off."""
+    rate: float
+    """Rows stored a second, over the last ten seconds."""
+    eta_s: float | None
+    """Until it has caught up, at the present speed; None where that is not in sight, or nothing is caught up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +119,7 @@ Telemetry = (
     | TicksAccepted
     | SpoolMeasured
     | BatchStored
+    | BacklogMeasured
     | RowsQuarantined
     | HistoryMeasured
     | TicksLeftOut

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from math import nan
 from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
@@ -12,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from tickwire.messages.lifecycle import AssetsAnnounced, FeedChanged, FeedState, LinkChanged, LinkState
 from tickwire.messages.telemetry import (
+    BacklogMeasured,
     BatchStored,
     ClientsMeasured,
     FeedMeasured,
@@ -85,6 +87,8 @@ class RelayMetrics:
                 self._path.spooled(message)
             case BatchStored():
                 self._path.stored(message)
+            case BacklogMeasured():
+                self._path.backlog(message)
             case RowsQuarantined():
                 self._path.quarantined(message)
             case HistoryMeasured():
@@ -199,6 +203,9 @@ class _PathMetrics:
         self._inserted = counter("rows_inserted", "Those that were new, where the store tells.")
         self._store_seconds = histogram("store", "One write to the store.", CALL_S)
         self._pending = gauge("store_pending_rows", "Rows read from the outbox and not yet written.")
+        self._backlog = gauge("store_backlog_rows", "Rows accepted and not known to be stored, about.")
+        self._catching_up = gauge("store_catching_up", "1 while what piled up in an outage is worked off.")
+        self._eta = gauge("store_catch_up_eta_seconds", "Until that is done; NaN where no end is in sight.")
         self._quarantined = counter("rows_quarantined", "Rows that the store refused.", "reason")
 
     def published(self, message: TicksPublished) -> None:
@@ -227,6 +234,12 @@ class _PathMetrics:
         self._inserted.inc(message.inserted or 0)
         self._store_seconds.observe(message.seconds)
         self._pending.set(message.pending)
+
+    def backlog(self, message: BacklogMeasured) -> None:
+        self._backlog.set(message.rows)
+        self._catching_up.set(message.catching_up)
+        end_s = message.eta_s if message.catching_up else 0.0
+        self._eta.set(nan if end_s is None else end_s)
 
     def quarantined(self, message: RowsQuarantined) -> None:
         self._quarantined.labels(self._reason(message.reason)).inc(message.rows)

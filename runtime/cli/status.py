@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from tickwire.runtime.cli.instance import find_instance
@@ -20,6 +21,7 @@ def status(url: Url = None, data_dir: DataDir = None, config: Config = None, as_
     answers = {
         "url": instance.url,
         "ready": instance.get("/readyz"),
+        "store": instance.get("/api/v1/status")["store"],
         "assets": instance.get("/api/v1/assets")["assets"],
         "actors": instance.get("/api/v1/actors")["actors"],
     }
@@ -32,19 +34,27 @@ def status(url: Url = None, data_dir: DataDir = None, config: Config = None, as_
 def _show(answers: dict[str, Any]) -> None:
     print(f"{answers['url']} is {'ready' if answers['ready']['ready'] else 'not ready'}")
     print()
-    show_table(PART, _parts(answers["ready"]))
+    show_table(PART, _parts(answers["ready"], answers["store"]))
     print()
     show_table(ASSET, [_asset(row) for row in answers["assets"]], right=ASSET[1:5])
     print()
     show_table(ACTOR, [_actor(row) for row in answers["actors"]], right=ACTOR[2:4])
 
 
-def _parts(ready: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+def _parts(ready: dict[str, Any], store: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     for name, feed in ready["feeds"].items():
         stale = ", ".join(feed["stale_assets"])
         yield f"feed {name}", feed["state"], feed["detail"] or (f"silent: {stale}" if stale else "")
-    for name in ("redis", "store"):
-        yield name, ready[name]["state"], ready[name]["detail"]
+    yield "redis", ready["redis"]["state"], ready["redis"]["detail"]
+    yield "store", ready["store"]["state"], "; ".join(filter(None, (ready["store"]["detail"], waiting(store))))
+
+
+def waiting(store: dict[str, Any]) -> str:
+    """How many rows wait for the store, and how it catches up."""
+    if store["catching_up"]:
+        end = "no end in sight" if store["eta_s"] is None else f"about {timedelta(seconds=round(store['eta_s']))} to go"
+        return f"catching up: {store['pending']} rows left, {store['rate']:.0f}/s, {end}"
+    return f"{store['pending']} rows wait" if store["pending"] else ""
 
 
 def _asset(row: dict[str, Any]) -> tuple[object, ...]:

@@ -83,6 +83,14 @@ def _actor(_services: Services, state: Any) -> dict[str, Any]:
     return {name: getattr(value, "value", value) for name, value in asdict(state).items()}
 
 
+def _backlog(state: StateAnswered) -> dict[str, Any]:
+    """`pending` is about how many rows are accepted and not stored."""
+    told = state.backlog
+    if told is None:
+        return {"pending": None, "catching_up": False, "rate": None, "eta_s": None}
+    return {"pending": told.rows, "catching_up": told.catching_up, "rate": told.rate, "eta_s": told.eta_s}
+
+
 def _status(services: Services, state: StateAnswered) -> dict[str, Any]:
     ready = readiness(state)
     return {
@@ -93,7 +101,7 @@ def _status(services: Services, state: StateAnswered) -> dict[str, Any]:
         "store": {
             **ready["store"],
             "last_batch_rows": state.stored.rows if state.stored is not None else None,
-            "pending": state.stored.pending if state.stored is not None else None,
+            **_backlog(state),
             "quarantined": state.quarantined,
         },
         "version": services.version,

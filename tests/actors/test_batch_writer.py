@@ -19,7 +19,7 @@ from tickwire.market.ledger import EntryPostings, accounts
 from tickwire.market.packing import pack, unpack_rows
 from tickwire.market.rows import Row
 from tickwire.messages.lifecycle import Flushed, FlushRequested, LinkChanged, LinkState, OutboxLost
-from tickwire.messages.telemetry import BatchStored, RowsQuarantined
+from tickwire.messages.telemetry import BacklogMeasured, BatchStored, RowsQuarantined, SpoolMeasured
 from tickwire.messages.ticks import TicksAccepted
 from tickwire.runtime.stores.ledger import SqliteLedger
 from tickwire.runtime.stores.quarantine import SqliteQuarantine
@@ -663,6 +663,53 @@ def test_closing_closes_all_it_owns_and_may_be_repeated(make: Make) -> None:
     writer.actor.close()
     assert writer.table.stores[-1].closed
     assert writer.redis.links[-1].closed
+
+
+# -- what waits ----------------------------------------------------------------------------------------------------
+
+
+def spooled(writer: Writer) -> BacklogMeasured:
+    """BufferKeeper says what its spool holds; what BatchWriter makes of it."""
+    entries = writer.entries - writer.acked
+    writer.stage.step(SpoolMeasured(spool_rows=entries, spool_bytes=0, window_entries=entries, lost=0))
+    told = writer.stage.told("gateway", BacklogMeasured)
+    assert told == writer.stage.told("metrics_collector", BacklogMeasured)
+    return told[-1]
+
+
+def test_what_waits_is_told_once_a_second_whatever_the_store_does(make: Make) -> None:
+    writer = make().start()
+    writer.table.fail(DOWN)
+    for _ in range(5):
+        writer.forward(*[10] * 20)
+        writer.stage.step(TicksAccepted(ticks=200, rows=20, pending_entries=20))
+        writer.stage.forget()
+        first, again = spooled(writer), spooled(writer)
+        assert first is again
+        assert (first.rows, first.catching_up, first.eta_s) == (writer.ticks, False, None)
+        writer.stage.advance(1.0)
+
+
+def test_a_backlog_of_an_outage_is_caught_up_with_rate_and_time_left(make: Make) -> None:
+    writer = make(backlog_rows=100, read_entries=10).start()
+    writer.table.fail(DOWN)
+    writer.forward(*[50] * 100)
+    writer.stage.advance(INTERVAL_S)
+    assert spooled(writer).catching_up is False
+    writer.table.fail(None)
+    seen = []
+    for _ in range(600):
+        writer.stage.advance(0.25)
+        seen.append(spooled(writer))
+        if writer.acked == writer.entries:
+            break
+    caught_up = [told for told in seen if told.catching_up]
+    assert caught_up
+    assert any(told.eta_s for told in caught_up)
+    assert any(told.rate > 0 for told in caught_up)
+    writer.stage.advance(2.0)
+    last = spooled(writer)
+    assert (last.rows, last.catching_up, last.eta_s) == (0, False, None)
 
 
 # -- the ledger ----------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from tickwire.actors.metrics_collector import MetricsCollector
 from tickwire.actors.system_state import SystemState
 from tickwire.messages.lifecycle import AssetsAnnounced, FeedChanged, FeedState, LinkChanged, LinkState
 from tickwire.messages.telemetry import (
+    BacklogMeasured,
     BatchStored,
     ClientsMeasured,
     FeedMeasured,
@@ -84,6 +85,7 @@ def test_every_kind_of_telemetry_is_recorded(bench: Bench) -> None:
         TicksAccepted(ticks=1, rows=1, pending_entries=1),
         SpoolMeasured(spool_rows=1, spool_bytes=1, window_entries=1, lost=0),
         BatchStored(rows=1, inserted=1, seconds=0.1, pending=0),
+        BacklogMeasured(rows=1, catching_up=False, rate=0.0, eta_s=None),
         RowsQuarantined(rows=1, reason="23514"),
         HistoryMeasured(outcome="memory", seconds=0.1, waiters=1),
         TicksLeftOut(late=1, ahead=1),

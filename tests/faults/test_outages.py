@@ -44,6 +44,8 @@ def test_store_away_for_long_leaves_redis_bounded_and_is_caught_up(
         f"store away {STORE_AWAY_S[long_form]:.0f} s: at most {most} entries in Redis; {course([s for s, _ in seen])}"
     )
     report(_catch_up(drill, before))
+    progress = eventually(lambda: _progress(drill), "the log says how it caught up")
+    report(progress)
     assert most <= WINDOW
     assert seen[-1][0].rss_mb - seen[0][0].rss_mb < LEAK_MB
 
@@ -56,6 +58,12 @@ def _while_away(drill: Drill, seconds: float) -> Iterator[Footprint]:
         yield drill.measure()
         assert drill.app.process.poll() is None, drill.app.logged()
         time.sleep(SAMPLE_S)  # the outage's length is what is tested
+
+
+def _progress(drill: Drill) -> str:
+    """The log's words on it: begun and, once it is done, ended; empty until then."""
+    lines = [line for line in drill.app.log.read_text().splitlines() if "catching_up" in line or "caught_up" in line]
+    return "\n".join(lines) if lines and "caught_up" in lines[-1] and "catching_up" in lines[0] else ""
 
 
 def _outbox(servers: Servers) -> int:

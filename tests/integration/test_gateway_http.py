@@ -14,7 +14,7 @@ from support.tickwire_process import eventually
 from tickwire.market.codec import bulk_to_json
 from tickwire.messages.candles import Candle
 from tickwire.messages.lifecycle import AssetsAnnounced, FeedChanged, LinkChanged
-from tickwire.messages.telemetry import BatchStored, RowsQuarantined
+from tickwire.messages.telemetry import BacklogMeasured, BatchStored, RowsQuarantined
 from tickwire.runtime.gateway.admission import Limits
 from tickwire.runtime.gateway.listen import ListenError, listen
 
@@ -122,6 +122,17 @@ def test_status_has_what_quflx_reads_and_more(gateway: RunningGateway, http: htt
     assert status["store"]["last_batch_rows"] == 7
     assert status["store"]["quarantined"] == 3
     assert status["version"] == "9.9"
+
+
+def test_status_says_how_the_store_catches_up(gateway: RunningGateway, http: httpx.Client) -> None:
+    gateway.make_ready()
+    gateway.settle()
+    unknown = http.get("/api/v1/status").json()["store"]
+    assert (unknown["pending"], unknown["catching_up"], unknown["eta_s"]) == (None, False, None)
+    gateway.tell(BacklogMeasured(rows=12_000, catching_up=True, rate=800.0, eta_s=15.0))
+    gateway.settle()
+    store = http.get("/api/v1/status").json()["store"]
+    assert (store["pending"], store["catching_up"], store["rate"], store["eta_s"]) == (12_000, True, 800.0, 15.0)
 
 
 def test_actors_show_their_states(gateway: RunningGateway, http: httpx.Client) -> None:

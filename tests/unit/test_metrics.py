@@ -2,6 +2,7 @@
 
 import re
 import threading
+from math import isnan
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tickwire.actors.kernel import ChildState
 from tickwire.messages.lifecycle import AssetsAnnounced, FeedChanged, LinkChanged
 from tickwire.messages.telemetry import (
+    BacklogMeasured,
     BatchStored,
     ClientsMeasured,
     FeedMeasured,
@@ -134,6 +136,18 @@ def test_the_durable_path_shows_what_is_accepted_spooled_forwarded_and_stored(me
     assert value(metrics, "store_seconds_count") == 2
     assert value(metrics, "store_pending_rows") == 0
     assert value(metrics, "rows_quarantined_total", reason="23514") == 1
+
+
+def test_catching_up_shows_what_is_left_and_for_how_long(metrics: RelayMetrics) -> None:
+    metrics.record(BacklogMeasured(rows=9_000, catching_up=True, rate=300.0, eta_s=30.0))
+    assert value(metrics, "store_backlog_rows") == 9_000
+    assert value(metrics, "store_catching_up") == 1
+    assert value(metrics, "store_catch_up_eta_seconds") == 30.0
+    metrics.record(BacklogMeasured(rows=9_500, catching_up=True, rate=300.0, eta_s=None))
+    assert isnan(value(metrics, "store_catch_up_eta_seconds"))
+    metrics.record(BacklogMeasured(rows=10, catching_up=False, rate=300.0, eta_s=None))
+    assert value(metrics, "store_catching_up") == 0
+    assert value(metrics, "store_catch_up_eta_seconds") == 0
 
 
 def test_one_flight_answers_as_many_questions_as_waited_for_it(metrics: RelayMetrics) -> None:
