@@ -13,13 +13,20 @@ REMEMBERED_STAMPS = 64
 class _Asset:
     """The last stamps of one asset: stamp → {price text: how many}; and what this step adds."""
 
-    __slots__ = ("counts", "newest", "staged", "staged_newest")
+    __slots__ = ("counts", "newest", "staged", "staged_counts", "staged_newest")
 
     def __init__(self) -> None:
         self.counts: dict[int, dict[str, int]] = {}
         self.newest = 0
         self.staged: list[tuple[Sequence[int], Sequence[str]]] = []
         self.staged_newest = 0
+        self.staged_counts: tuple[int, dict[tuple[int, str], int]] = (0, {})
+        """How many of `staged` have been counted, and their ticks: a step looks at each but once."""
+
+    def forget_staged(self) -> None:
+        self.staged = []
+        self.staged_newest = 0
+        self.staged_counts = (0, {})
 
     def seen(self, us: int, price: str) -> int:
         at = self.counts.get(us)
@@ -55,10 +62,11 @@ class Ordinals:
 
     @staticmethod
     def _look_up(state: _Asset, us: Sequence[int], prices: Sequence[str]) -> list[int]:
-        staged: dict[tuple[int, str], int] = {}
-        for staged_us, staged_prices in state.staged:
+        counted, staged = state.staged_counts
+        for staged_us, staged_prices in state.staged[counted:]:
             for key in zip(staged_us, staged_prices, strict=True):
                 staged[key] = staged.get(key, 0) + 1
+        state.staged_counts = len(state.staged) + 1, staged  # these ticks are the next to be staged
         ordinals = []
         for key in zip(us, prices, strict=True):
             before = staged.get(key, 0)
@@ -75,15 +83,13 @@ class Ordinals:
                 for stamp, price in zip(us[tail], prices[tail], strict=True):
                     state.add(stamp, price)
                 state.newest = max(state.newest, *us) if len(us) > 1 else max(state.newest, us[0])
-            state.staged = []
-            state.staged_newest = 0
+            state.forget_staged()
         self._touched.clear()
 
     def forget_staged(self) -> None:
         """Drop what a crashed step assigned."""
         for asset in self._touched:
-            self._assets[asset].staged = []
-            self._assets[asset].staged_newest = 0
+            self._assets[asset].forget_staged()
         self._touched.clear()
 
 

@@ -22,7 +22,7 @@ from tickwire.market.wire import CandleRows, Event, Frame, HistoryRows, LiveRows
 from tickwire.market.wire.registry import VENUES, DecoderOptions
 from tickwire.messages.ticks import RECEIVED
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(300)
 
 NOW_S = 1_756_866_774
 SHORT, LONG = 1_500, 100_000

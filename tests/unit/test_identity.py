@@ -61,6 +61,16 @@ def test_equal_ticks_get_rising_ordinals_and_others_zero() -> None:
     assert ordinals.assign("B", [2], ["1"]) == [0]
 
 
+def test_equal_ticks_of_one_step_are_told_apart_however_many_messages_they_come_in() -> None:
+    ordinals = Ordinals()
+    assert ordinals.assign("A", [1, 2], ["1", "1"]) == [0, 0]
+    assert [ordinals.assign("A", [2, 2], ["1", "2"]) for _ in range(3)] == [[1, 0], [2, 1], [3, 2]]
+    assert ordinals.assign("A", [3], ["1"]) == [0]
+    assert ordinals.assign("A", [3, 2], ["1", "1"]) == [1, 4]
+    ordinals.commit()
+    assert ordinals.assign("A", [2, 2, 3], ["1", "2", "1"]) == [5, 3, 2]
+
+
 def test_a_crashed_step_leaves_the_ordinals_as_they_were() -> None:
     ordinals = Ordinals()
     ordinals.assign("A", [1], ["1"])
