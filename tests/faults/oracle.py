@@ -60,3 +60,20 @@ def accepted_rows(servers: Servers, spool: Path) -> Counter[Expected]:
         for row in unpack_rows(entry):
             found[row.uid] = (row.pair, row.ts_us, Decimal(row.price).normalize())
     return Counter(found.values())
+
+
+def start_of_run(rows: Sequence[Expected], missing: Counter[Expected]) -> int:
+    """Where the missing rows begin, which must be neighbours: nothing between them is there."""
+    size, off = missing.total(), Counter(missing)
+    for place, row in enumerate(rows):
+        off[row] -= 1
+        if not off[row]:
+            del off[row]
+        if place >= size:
+            gone = rows[place - size]
+            off[gone] += 1
+            if not off[gone]:
+                del off[gone]
+        if place >= size - 1 and not off:
+            return place - size + 1
+    raise AssertionError(f"{size} rows are missing, not all of them neighbours: {list(missing)[:5]}")
