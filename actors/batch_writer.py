@@ -132,8 +132,7 @@ class BatchWriter:
             case Interval():
                 if message.incarnation == self._context.incarnation:
                     self._context.after(self._settings.interval_s, message)
-                    self._store.say_again()
-                    self._begin(fast=False)
+                    self._on_interval()
             case GoOn():
                 if self._timer.due(message):
                     self._on_go_on()
@@ -141,6 +140,12 @@ class BatchWriter:
                 self._on_link(message)
             case _:
                 raise TypeError(f"BatchWriter takes no {type(message).__name__}")
+
+    def _on_interval(self) -> None:
+        self._store.say_again()
+        self._begin(fast=False)
+        if self._broken_off and self._store.up:  # Redis gives nothing to try the store with: look whether it is there
+            self._timer.set_now()
 
     def _on_accepted(self, accepted: TicksAccepted) -> None:
         self._pending_ticks += accepted.ticks

@@ -5,6 +5,8 @@ Retries are redis-py's no longer: the link has its own backoff, and a write must
 
 import contextlib
 import socket
+import struct
+import sys
 from typing import Any
 
 import redis
@@ -14,6 +16,7 @@ from tickwire.config.urls import RedisServer
 from tickwire.runtime.redisio.faults import kind_of
 
 CONNECT_TIMEOUT_S = 1.0
+_NO_LINGERING = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 
 
 class Opening:
@@ -99,7 +102,11 @@ class _Tls(_Releasing, redis.SSLConnection):
 def shut(connected: socket.socket) -> None:
     """Wake whoever reads from or writes to the socket; closing it is its owner's. Any thread.
 
+    What the system has not delivered yet is thrown away at closing: nobody may hear of an abandoned connection's
+    commands after those of the next one.
+
     Below TLS on purpose: SSLSocket.shutdown would drop the TLS object under the thread that is using it.
     """
     with contextlib.suppress(OSError):  # not connected any more: what was wanted
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGERING)
         socket.socket.shutdown(connected, socket.SHUT_RDWR)

@@ -665,6 +665,25 @@ def test_closing_closes_all_it_owns_and_may_be_repeated(make: Make) -> None:
     assert writer.redis.links[-1].closed
 
 
+def test_a_store_that_dies_while_redis_is_away_is_found_out_and_so_is_its_return(make: Make) -> None:
+    writer = make().start()
+    writer.forward(3)
+    writer.stage.advance(INTERVAL_S)
+    assert writer.store_states()[-1] == ("up", "")
+    writer.redis.go_down("timeout")
+    writer.stage.advance(INTERVAL_S)
+    writer.table.fail(DOWN)
+    writer.stage.advance(INTERVAL_S)
+    assert writer.store_states()[-1] == ("degraded", "connection refused")
+    writer.table.fail(None)
+    writer.stage.advance(2 * INTERVAL_S)
+    assert writer.store_states()[-1] == ("up", "")
+    writer.redis.come_up()
+    writer.forward(2)
+    writer.stage.advance(2 * INTERVAL_S)
+    writer.assert_all_stored_once()
+
+
 # -- what waits ----------------------------------------------------------------------------------------------------
 
 

@@ -339,6 +339,25 @@ def test_what_a_dead_consumer_left_is_taken_over(engine: Engine) -> None:
     assert dead.read_own_pending("0-0", 10) == []
 
 
+def test_two_producers_on_one_server_have_nothing_of_each_other(engine: Engine) -> None:
+    """Equal ids, one group name, one consumer name: neither reads, takes over, acknowledges or trims the other's."""
+    buffers = [engine.buffer(producer) for producer in ("one", "two")]
+    one, two = [engine.outbox(producer=producer) for producer in ("one", "two")]
+    for buffer in buffers:
+        buffer.make_outbox()
+    buffers[0].forward([], entries_of("7-1", "7-2"))
+    buffers[1].forward([], entries_of("7-1", "7-2", "7-3"))
+    assert one.read_new(10) == entries_of("7-1", "7-2")
+    assert two.read_own_pending("0-0", 10) == two.claim_stale(0.0, 10) == []
+    assert two.read_new(10) == entries_of("7-1", "7-2", "7-3")
+    two.acknowledge(["7-1", "7-2", "7-3"])
+    assert (one.backlog(), two.backlog()) == (2, 0)
+    assert [buffer.acked_id() for buffer in buffers] == [None, "7-3"]
+    assert one.read_own_pending("0-0", 10) == entries_of("7-1", "7-2")
+    one.acknowledge(["7-1"])
+    assert [buffer.acked_id() for buffer in buffers] == ["7-1", "7-3"]
+
+
 def test_a_missing_stream_is_told_by_every_reading_call(engine: Engine) -> None:
     outbox = engine.outbox()
     for call in (

@@ -1,5 +1,6 @@
 """A link against real servers that are absent, killed, frozen, loading, full, locked, or not who they claim to be."""
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from support.servers import free_port
 
 from tickwire.actors.ports import LinkDown
 from tickwire.messages.lifecycle import LinkState
+from tickwire.runtime.redisio.handshake import shut
 from tickwire.runtime.redisio.link import RedisLink
 from tickwire.runtime.redisio.resp import pack
 
@@ -307,6 +309,36 @@ def test_a_call_under_way_ends_when_the_link_is_shut(server: RedisServer, watch:
     assert isinstance(outcome[0], LinkDown)
     server.thaw()
     watched.await_change(("up", ""), after=told)
+
+
+def test_what_an_abandoned_connection_had_not_delivered_is_never_delivered() -> None:
+    """A server that takes nothing for a while finds what had reached it, then the end, and nothing from after it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        abandoned = socket.create_connection(listener.getsockname(), timeout=PATIENCE_S)
+        stalled, _ = listener.accept()
+    stalled.settimeout(PATIENCE_S)
+    abandoned.setblocking(False)
+    sent = _until_blocked(abandoned)
+    shut(abandoned)
+    abandoned.close()
+    heard = bytearray()
+    with stalled, pytest.raises(ConnectionResetError):
+        _read_on(stalled, heard)
+    assert len(heard) < sent
+
+
+def _until_blocked(sender: socket.socket) -> int:
+    """Bytes that the system took."""
+    sent = 0
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            sent += sender.send(b"x" * 65_536)
+    return sent
+
+
+def _read_on(receiver: socket.socket, heard: bytearray) -> None:
+    while piece := receiver.recv(65_536):
+        heard += piece
 
 
 class Fenced(Exception):

@@ -30,8 +30,8 @@ class Engine(Protocol):
     has_info: bool
 
     def bus(self, *, market_data: bool = False) -> Bus: ...
-    def buffer(self) -> BufferRedis: ...
-    def outbox(self, consumer: str = "writer") -> OutboxRedis: ...
+    def buffer(self, producer: str = PRODUCER) -> BufferRedis: ...
+    def outbox(self, consumer: str = "writer", producer: str = PRODUCER) -> OutboxRedis: ...
     def cache(self) -> CacheRedis: ...
     def registry(self) -> RegistryRedis: ...
     def monitor(self) -> MonitorRedis: ...
@@ -66,11 +66,11 @@ class ServerEngine:
     def bus(self, *, market_data: bool = False) -> Bus:
         return RedisBus(self.link(), self.keys, market_data=market_data)
 
-    def buffer(self) -> BufferRedis:
-        return RedisBuffer(self.link(), self.keys, PRODUCER)
+    def buffer(self, producer: str = PRODUCER) -> BufferRedis:
+        return RedisBuffer(self.link(), self.keys, producer)
 
-    def outbox(self, consumer: str = "writer") -> OutboxRedis:
-        return RedisOutbox(self.link(), self.keys, PRODUCER, consumer=consumer)
+    def outbox(self, consumer: str = "writer", producer: str = PRODUCER) -> OutboxRedis:
+        return RedisOutbox(self.link(), self.keys, producer, consumer=consumer)
 
     def cache(self) -> CacheRedis:
         return RedisCache(self.link(), self.keys)
@@ -140,11 +140,11 @@ class MemoryEngine:
     def bus(self, *, market_data: bool = False) -> Bus:
         return self.redis.bus(market_data=market_data)
 
-    def buffer(self) -> BufferRedis:
-        return self.redis.buffer(PRODUCER)
+    def buffer(self, producer: str = PRODUCER) -> BufferRedis:
+        return self.redis.buffer(producer)
 
-    def outbox(self, consumer: str = "writer") -> OutboxRedis:
-        return self.redis.outbox(PRODUCER, consumer=consumer)
+    def outbox(self, consumer: str = "writer", producer: str = PRODUCER) -> OutboxRedis:
+        return self.redis.outbox(producer, consumer=consumer)
 
     def cache(self) -> CacheRedis:
         return self.redis.cache()

@@ -17,6 +17,7 @@ from tickwire.actors.publisher import Publisher
 from tickwire.actors.unaccepted import Unaccepted
 from tickwire.market.keys import Keys
 from tickwire.market.ownership import Ownership
+from tickwire.market.rows import Row
 from tickwire.messages.lifecycle import DrainRequested, FeedHeld, LinkChanged, LinkState
 from tickwire.messages.ticks import AssetGranted, AssetRequested
 from tickwire.runtime.stores.ledger import SqliteLedger
@@ -54,7 +55,8 @@ class Ear:
 class House:
     """The real actors of the durable path and of publishing, under the real supervisor, on a manual clock."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: BufferKeeperSettings | None = None) -> None:
+        self.settings = settings or BufferKeeperSettings()
         self.stepped = Stepped()
         self.clock = SteppedClock(self.stepped)
         self.redis = MemoryRedis(clock=self.stepped.monotonic)
@@ -116,8 +118,20 @@ class House:
             feeds={"f1": "ingestor"},
             unaccepted=Unaccepted(),
             ownership=Ownership(),
-            settings=BufferKeeperSettings(),
+            settings=self.settings,
         )
+
+    @property
+    def in_redis(self) -> int:
+        """Entries of the outbox."""
+        return len(self.redis.outbox_payloads("p1"))
+
+    def grant(self) -> AssetGranted:
+        granted = self.supervisor.address("buffer_keeper").ask(
+            lambda to: AssetRequested(asset="A", feed="f1", incarnation="i1", reply_to=to), timeout_s=10.0
+        )
+        assert isinstance(granted, AssetGranted)
+        return granted
 
     def tell(self, name: str, message: object) -> None:
         self.supervisor.address(name).tell(message)
@@ -129,12 +143,9 @@ def test_s32_an_hour_without_redis_and_store_restarts_nobody_and_loses_nothing(t
     house.redis.go_down("connection refused")
     house.table.fail(StoreUnavailable("connection refused"))
     house.supervisor.start()
-    granted = house.supervisor.address("buffer_keeper").ask(
-        lambda to: AssetRequested(asset="A", feed="f1", incarnation="i1", reply_to=to), timeout_s=10.0
-    )
-    assert isinstance(granted, AssetGranted)
+    epoch = house.grant().epoch
     for minute in range(60):
-        ticks = received(minute + 1, columns("A", minute * 10 + 1, 10, epoch=granted.epoch))
+        ticks = received(minute + 1, columns("A", minute * 10 + 1, 10, epoch=epoch))
         house.tell("publisher", ticks)
         house.tell("buffer_keeper", ticks)
         house.stepped.advance(60.0)
@@ -151,4 +162,32 @@ def test_s32_an_hour_without_redis_and_store_restarts_nobody_and_loses_nothing(t
     assert len(house.table.uids) == 600
     assert len(set(house.table.uids)) == 600
     assert sum(state.restarts for state in house.supervisor.states()) == 0
+    house.supervisor.stop()
+
+
+def test_an_hour_without_the_store_keeps_redis_within_the_window_and_is_caught_up_oldest_first(tmp_path: Path) -> None:
+    window = 50
+    house = House(tmp_path, BufferKeeperSettings(window_entries=window))
+    house.supervisor.start()
+    epoch = house.grant().epoch
+    house.table.fail(StoreUnavailable("connection refused"))
+    most = 0
+    for number in range(360):  # every ten seconds
+        house.tell("buffer_keeper", received(number + 1, columns("A", number * 5 + 1, 5, epoch=epoch)))
+        house.stepped.advance(10.0)
+        most = max(most, house.in_redis)
+    assert most == window
+    assert house.table.rows == []
+    assert [state.restarts for state in house.supervisor.states()] == [0] * len(house.supervisor.states())
+
+    house.table.fail(None)
+    for _ in range(60):
+        house.stepped.advance(1.0)
+        most = max(most, house.in_redis)
+    house.stepped.advance(120.0)
+    assert most == window
+    assert house.in_redis == 0
+    stamps = [row.ts_us for row in house.table.rows if isinstance(row, Row)]
+    assert len(set(house.table.uids)) == len(stamps) == 1800
+    assert stamps == sorted(stamps)
     house.supervisor.stop()
