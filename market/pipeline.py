@@ -5,7 +5,7 @@ the messages were put into the mailboxes: a step that crashes and comes again gi
 """
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from tickwire.market.intake import GoodTicks, Intake
@@ -56,7 +56,6 @@ class _Batch:
     live: list[TickColumns] = field(default_factory=list)
     history: list[HistoryColumns] = field(default_factory=list)
     candles: list[BrokerCandles] = field(default_factory=list)
-    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 class FeedPipeline:
@@ -162,9 +161,8 @@ class FeedPipeline:
     def grant(self, asset: str, epoch: str, next_seq: int) -> None:
         """The asset may go out: number what was held for it."""
         for recv_us, columns in self.numbering.grant(asset, epoch, next_seq):
-            batch = self._batch(recv_us)
-            batch.live.append(columns)
-            batch.counts[asset, RECEIVED] += len(columns.encoded)
+            self._batch(recv_us).live.append(columns)
+            self.intake.count(asset, RECEIVED, len(columns.encoded))
 
     def refuse(self, asset: str, owner: str) -> None:
         dropped = self.numbering.refuse(asset, owner)
@@ -193,22 +191,31 @@ class FeedPipeline:
     def messages(self, *, counts_at_us: int | None = None) -> list[TicksReceived | BackfillReceived]:
         """What was taken since the last `settle`, numbered, in order. Empty if nothing came of it.
 
-        Counts ride on ticks; `counts_at_us`, the time of receipt, says that they shall go now even without.
+        Each says that its own ticks were received: one may be accepted, and the process end before the next one is.
+        Other counts ride on the last; `counts_at_us`, the time of receipt, says that they shall go now, ticks or none.
         """
         messages: list[TicksReceived | BackfillReceived] = []
         self._take_counts()
-        if self._uncounted and (self._batches or counts_at_us is not None):
-            batch = self._batches[-1] if self._batches else self._batch(counts_at_us or 0)
-            batch.counts.update(self._uncounted)
-            self._uncounted = Counter()
-        for batch in self._batches:
-            if batch.live or not (batch.history or batch.candles):
-                messages.append(self._live_message(batch))
-            if batch.history or batch.candles:
-                messages.append(self._history_message(batch))
+        if not self._batches and any(self._uncounted.values()) and counts_at_us is not None:
+            self._batch(counts_at_us)
+        parts = [part for batch in self._batches for part in _parts(batch)]
+        for place, (batch, columns) in enumerate(parts):
+            counts = self._counts_of(columns, all_others=place == len(parts) - 1)
+            live = columns is batch.live
+            messages.append(self._live_message(batch, counts) if live else self._history_message(batch, counts))
         return messages
 
-    def _live_message(self, batch: _Batch) -> TicksReceived:
+    def _counts_of(self, columns: Sequence[TickColumns | HistoryColumns], *, all_others: bool) -> list[Count]:
+        own: Counter[tuple[str, str]] = Counter()
+        for column in columns:
+            own[column.asset, RECEIVED] += len(column.ts_us)
+        self._uncounted.subtract(own)
+        if all_others:
+            own.update(self._uncounted)
+            self._uncounted = Counter()
+        return _counts(own)
+
+    def _live_message(self, batch: _Batch, counts: Sequence[Count]) -> TicksReceived:
         self._numbered += 1
         return TicksReceived(
             sender=self._settings.sender,
@@ -218,10 +225,10 @@ class FeedPipeline:
             recv_us=batch.recv_us,
             ticks=sum(len(columns.encoded) for columns in batch.live),
             columns=batch.live,
-            counts=_counts(batch.counts),
+            counts=counts,
         )
 
-    def _history_message(self, batch: _Batch) -> BackfillReceived:
+    def _history_message(self, batch: _Batch, counts: Sequence[Count]) -> BackfillReceived:
         self._numbered += 1
         return BackfillReceived(
             sender=self._settings.sender,
@@ -232,7 +239,7 @@ class FeedPipeline:
             ticks=sum(len(columns.ts_us) for columns in batch.history),
             columns=batch.history,
             candles=batch.candles,
-            counts=_counts(batch.counts) if not batch.live else (),
+            counts=counts,
         )
 
     def settle(self) -> None:
@@ -240,6 +247,13 @@ class FeedPipeline:
         self._batches = []
         self._memory.number = self._numbered
         self._memory.ordinals.commit()
+
+
+def _parts(batch: _Batch) -> list[tuple[_Batch, Sequence[TickColumns | HistoryColumns]]]:
+    """A message each: the live ticks (also where there is nothing at all), and the past."""
+    past = bool(batch.history or batch.candles)
+    live = bool(batch.live) or not past
+    return [(batch, batch.live)] * live + [(batch, batch.history)] * past
 
 
 def _counts(counter: Counter[tuple[str, str]]) -> list[Count]:

@@ -14,6 +14,7 @@ FOUND = {
     765: "what a full disk had refused was accepted twice after a crash",
     807: "an epoch went on though another had been used since",
     820: "a request for an asset was forgotten by a keeper that crashed",
+    1242: "a message said that ticks of the next one were received, and the process was killed between the two",
 }
 
 

@@ -196,3 +196,18 @@ def test_counts_wait_for_a_tick_unless_told_to_go() -> None:
     assert isinstance(alone, TicksReceived)
     assert (alone.ticks, alone.columns, alone.recv_us) == (0, [], NOW_US)
     assert counted([alone]) == {("?", "received"): 2, ("?", "malformed"): 2}
+
+
+def test_each_message_says_that_its_own_ticks_were_received_whichever_is_accepted() -> None:
+    one = pipeline(estimates=False)
+    live(one, ("A", NOW_S, 1.5), ("A", NOW_S + 1, 1.6))
+    one.settle()
+    one.grant("A", "E", 1)  # two ticks that were held, with history and a bad tick behind them, of one moment or later
+    one.past(HistoryRows("A", [NOW_S - 60, NOW_S - 59, NOW_S - 58], [1.4, 1.5, -1]), NOW_US, NOW_US)
+    live(one, ("A", NOW_S + 2, 1.7), at_us=NOW_US + 1)
+    one.past(HistoryRows("B", [NOW_S - 60], [1.4]), NOW_US + 1, NOW_US + 1)
+    messages = one.messages()
+    assert [message.ticks for message in messages] == [2, 2, 1, 1]
+    *before, last = [counted([message]) for message in messages]
+    assert before == [{("A", "received"): 2}, {("A", "received"): 2}, {("A", "received"): 1}]
+    assert last == {("B", "received"): 1, ("A", "received"): 1, ("A", "bad_price"): 1}
