@@ -45,7 +45,7 @@ class AssetRegistry:
     def _note(self, asset: str, about: dict[str, object]) -> None:
         if len(self._known) >= MAX_ASSETS and asset not in self._known:
             return
-        value = orjson.dumps(about)
+        value = bytes(memoryview(orjson.dumps(about)))  # kept, and orjson's own result holds 4 KiB
         if self._known.get(asset) != value:
             self._known[asset] = value
             self._unwritten[asset] = value

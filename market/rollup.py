@@ -91,7 +91,8 @@ class Rollup:
         shown = self._shown[level].get(start)
         if shown is None or shown[0].is_closed is not is_closed:
             candle = self._bars[level][start].candle(TIMEFRAMES[level], is_closed=is_closed)
-            shown = self._shown[level][start] = (candle, orjson.dumps(candle))
+            encoded = bytes(memoryview(orjson.dumps(candle)))  # orjson's own result holds 4 KiB for its 200 bytes
+            shown = self._shown[level][start] = (candle, encoded)
         return shown
 
     def trim(self) -> int:
