@@ -11,6 +11,7 @@ import asyncio
 import socket
 import time
 from contextlib import suppress
+from typing import cast
 
 from uvicorn.server import ServerState
 from websockets.frames import CloseCode, Frame, Opcode
@@ -61,8 +62,7 @@ class Connection(asyncio.Protocol):
     # -- the transport's calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self.transport = transport = cast(asyncio.Transport, transport)  # uvloop's does not say that it is one
         behind = self._limits.behind_bytes
         transport.set_write_buffer_limits(high=behind, low=behind // 4)
         self._state.connections.add(self)  # type: ignore[arg-type]  # anything that has `shutdown`
@@ -117,12 +117,12 @@ class Connection(asyncio.Protocol):
         self._cancel_timer()
         self._open = True
         with suppress(OSError):
-            connected = self._transport.get_extra_info("socket")
+            connected = self.transport.get_extra_info("socket")
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES)
         self._take_place()
 
     def _take_place(self) -> None:
-        peer = self._transport.get_extra_info("peername")
+        peer = self.transport.get_extra_info("peername")
         address = peer[0] if isinstance(peer, tuple) else ""
         self._send_protocol()  # the handshake goes out before the first frame
         if self._places.take(address):
@@ -217,23 +217,23 @@ class Connection(asyncio.Protocol):
         if not self._open or not frames:
             return 0
         data = frames[0] if len(frames) == 1 else b"".join(frames)
-        if self._transport.get_write_buffer_size() + len(data) > self._limits.queue_bytes:
+        if self.transport.get_write_buffer_size() + len(data) > self._limits.queue_bytes:
             self._too_slow()
             return 0
-        self._transport.write(data)
+        self.transport.write(data)
         return len(frames)
 
     def check(self, beat: int) -> None:
         now = self._loop.time()
         if now - self._heard_at > self._limits.silent_s:
             self._leave()
-            self._transport.abort()
+            self.transport.abort()
         elif self._slow_since is not None and now - self._slow_since > self._limits.slow_s:
             self._too_slow()
         elif time.time() > self._until:
             self.close(CloseCode.POLICY_VIOLATION, "the token has expired; come back with another")
         elif (beat + self.id) % PING_EVERY == 0 and self._slow_since is None:
-            self._transport.write(PING)
+            self.transport.write(PING)
 
     # -- ending
 
@@ -241,8 +241,8 @@ class Connection(asyncio.Protocol):
         """uvicorn's call when the server ends."""
         if self._open:
             self.close(CloseCode.GOING_AWAY, "the relay's gateway is going away; come back")
-        elif not self._transport.is_closing():
-            self._transport.abort()
+        elif not self.transport.is_closing():
+            self.transport.abort()
 
     def close(self, code: int, reason: str) -> None:
         if not self._open:
@@ -259,8 +259,8 @@ class Connection(asyncio.Protocol):
     def _end(self) -> None:
         """Nothing more is sent; the peer has a moment to close."""
         self._leave()
-        if self._timer is None and not self._transport.is_closing():
-            self._timer = self._loop.call_later(CLOSING_S, self._transport.abort)
+        if self._timer is None and not self.transport.is_closing():
+            self._timer = self._loop.call_later(CLOSING_S, self.transport.abort)
 
     def _leave(self) -> None:
         self._open = False
@@ -271,9 +271,9 @@ class Connection(asyncio.Protocol):
     def _send_protocol(self) -> None:
         for data in self._protocol.data_to_send():
             if data:
-                self._transport.write(data)
+                self.transport.write(data)
             else:
-                self._transport.close()
+                self.transport.close()
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:

@@ -6,6 +6,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, cast
 
 import structlog
@@ -18,6 +19,8 @@ from tickwire.runtime.gateway.admission import Access, Limits, Places, Policy
 from tickwire.runtime.gateway.connection import Connection
 from tickwire.runtime.gateway.fanout import Fanout
 from tickwire.runtime.gateway.http_connection import HttpConnection
+from tickwire.runtime.gateway.loop import LoopFactory, fastest
+from tickwire.runtime.gateway.loop import run as run_loop
 from tickwire.runtime.gateway.redaction import Redaction
 from tickwire.runtime.gateway.services import Services
 from tickwire.runtime.gateway.site import make_site
@@ -29,6 +32,8 @@ CLOSE_S = 1.6
 """Under the two seconds that the actor has for all it closes."""
 GRACEFUL_S = 1
 """For requests under way and for clients to say goodbye."""
+CUT_S = 0.2
+"""For connections that are cut to be gone."""
 UVICORN: Mapping[str, Any] = {
     "lifespan": "off",
     "log_config": None,
@@ -54,8 +59,10 @@ class HttpServer:
         incarnation: int,
         access: Access | None = None,
         limits: Limits | None = None,
+        make_loop: LoopFactory | None = None,
     ) -> None:
         """`listener` stays open, whatever becomes of this server."""
+        self._make_loop = make_loop or fastest()
         self._access = access or Access()
         self._limits = limits or Limits()
         self._listener = listener
@@ -98,7 +105,7 @@ class HttpServer:
     def _run(self) -> None:
         reason = "ended"
         try:
-            asyncio.run(self._serve())
+            run_loop(self._serve(), self._make_loop)
         except (OSError, RuntimeError, SystemExit) as error:
             reason = repr(error)
             _log.error("gateway_loop_failed", error=reason, exc_info=True)
@@ -118,6 +125,16 @@ class HttpServer:
         self._server = _Uvicorn(self._config(fanout), on_started)
         if not self._closing.is_set():
             await self._server.serve(sockets=[self._listener.dup()])
+            await self._leave_nobody(self._server.server_state)
+
+    async def _leave_nobody(self, state: ServerState) -> None:
+        """Cut who has not said goodbye in time, while there is a loop to do it."""
+        for connection in list(state.connections):
+            connection.transport.abort()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CUT_S):
+                while state.connections:  # uvicorn's set, whose changes nobody can wait for
+                    await asyncio.sleep(0)  # noqa: ASYNC110
 
     def _config(self, fanout: Fanout) -> uvicorn.Config:
         policy, limits = self._policy(), self._limits

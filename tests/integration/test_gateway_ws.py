@@ -1,5 +1,6 @@
 """/ws with real clients on a real socket: what they are promised, and that none of them disturbs another."""
 
+import asyncio
 import socket
 import threading
 from collections.abc import Iterator
@@ -17,15 +18,17 @@ from tickwire.messages.candles import Candle, CandleClosed
 from tickwire.messages.lifecycle import AssetsAnnounced, FeedChanged, LinkChanged, Subscribe
 from tickwire.messages.telemetry import ClientsMeasured
 from tickwire.runtime.gateway.admission import Limits
+from tickwire.runtime.gateway.loop import LoopFactory, fastest
 
 pytestmark = pytest.mark.timeout(60)
 
+LOOPS: dict[str, LoopFactory] = {"the platform's fastest loop": fastest(), "asyncio's loop": asyncio.new_event_loop}
 LATER = "01K48AAAAAAAAAAAAAAAAAAAAA"
 
 
-@pytest.fixture
-def gateway() -> Iterator[RunningGateway]:
-    with running_gateway() as running:
+@pytest.fixture(params=LOOPS)
+def gateway(request: pytest.FixtureRequest) -> Iterator[RunningGateway]:
+    with running_gateway(make_loop=LOOPS[request.param]) as running:
         yield running
 
 

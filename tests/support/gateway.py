@@ -25,6 +25,7 @@ from tickwire.runtime.audit import Audit
 from tickwire.runtime.clock import SystemClock
 from tickwire.runtime.gateway.admission import Access, Limits
 from tickwire.runtime.gateway.listen import listen, url_of
+from tickwire.runtime.gateway.loop import LoopFactory
 from tickwire.runtime.gateway.server import HttpServer
 from tickwire.runtime.gateway.services import Services
 
@@ -87,7 +88,7 @@ class Recorder:
 
 
 class RunningGateway:
-    def __init__(self, limits: Limits, access: Access, host: str) -> None:
+    def __init__(self, limits: Limits, access: Access, host: str, make_loop: LoopFactory | None) -> None:
         self.redis = MemoryRedis()
         self.memory = GatewayMemory()
         self.cache = Recorder()
@@ -98,6 +99,7 @@ class RunningGateway:
         self.port: int = self.listener.getsockname()[1]
         self.servers: list[HttpServer] = []
         self._limits = limits
+        self._make_loop = make_loop
         self._access = access
         self.supervisor = Supervisor(
             ROOT,
@@ -128,6 +130,7 @@ class RunningGateway:
                 incarnation=context.incarnation,
                 access=self._access,
                 limits=self._limits,
+                make_loop=self._make_loop,
             )
             self.servers.append(made)
             return made
@@ -182,9 +185,13 @@ def _spec(id: str, factory: Callable[[Context], Any]) -> ChildSpec:
 
 @contextmanager
 def running_gateway(
-    limits: Limits | None = None, access: Access | None = None, *, host: str = "127.0.0.1"
+    limits: Limits | None = None,
+    access: Access | None = None,
+    *,
+    host: str = "127.0.0.1",
+    make_loop: LoopFactory | None = None,
 ) -> Iterator[RunningGateway]:
-    gateway = RunningGateway(limits or Limits(), access or Access(), host)
+    gateway = RunningGateway(limits or Limits(), access or Access(), host, make_loop)
     try:
         gateway.supervisor.start()
         yield gateway

@@ -27,6 +27,8 @@ def main() -> None:
         with client:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             handshake(client)
+            if options.announce:
+                client.sendall(frames(rising(), options, 0, options.assets))
             sys.stdin.readline()
             if options.rate:
                 pace(client, options)
@@ -41,6 +43,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--ticks", type=int, required=True)
     parser.add_argument("--per-frame", type=int, default=1)
     parser.add_argument("--assets", type=int, default=1)
+    parser.add_argument("--announce", action="store_true", help="send a tick of each asset ahead, at once")
     parser.add_argument("--framing", choices=["json", "pocketoption"], default="json")
     return parser.parse_args()
 

@@ -29,6 +29,8 @@ class Scenario:
     per_frame: int = 1
     assets: int = 1
     framing: Literal["json", "pocketoption"] = "json"
+    announce: bool = False
+    """Whether a tick of each asset is sent ahead: browsers subscribe to known assets only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +91,7 @@ def _start_feed(stack: ExitStack, scenario: Scenario) -> tuple["subprocess.Popen
     feed = _start(
         stack, "feed", "--rate", str(scenario.rate), "--ticks", str(scenario.ticks),
         "--per-frame", str(scenario.per_frame), "--assets", str(scenario.assets), "--framing", scenario.framing,
+        *(["--announce"] if scenario.announce else []),
     )  # fmt: skip
     return feed, int(_read_line(feed, "the feed"))
 
