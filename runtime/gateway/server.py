@@ -133,8 +133,8 @@ class HttpServer:
             connection.transport.abort()
         with suppress(TimeoutError):
             async with asyncio.timeout(CUT_S):
-                while state.connections:  # uvicorn's set, whose changes nobody can wait for
-                    await asyncio.sleep(0)  # noqa: ASYNC110
+                while state.connections:  # noqa: ASYNC110  # uvicorn's set, whose changes nobody can wait for
+                    await asyncio.sleep(0)
 
     def _config(self, fanout: Fanout) -> uvicorn.Config:
         policy, limits = self._policy(), self._limits
