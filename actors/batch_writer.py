@@ -247,7 +247,9 @@ class BatchWriter:
         self._flushed_rows += len(rows)
         self._backlog.stored(len(rows))
         seconds = self._clock.monotonic() - started
-        self._tell(BatchStored(rows=len(rows), inserted=inserted, seconds=seconds, pending=len(self._batch)))
+        assets = frozenset(row.pair for row in rows)
+        pending = len(self._batch)
+        self._tell(BatchStored(rows=len(rows), inserted=inserted, seconds=seconds, pending=pending, assets=assets))
         return len(rows)
 
     def _refused(self, rows: Sequence[Row], error: StoreRefusedRows) -> int:

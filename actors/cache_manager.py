@@ -1,6 +1,7 @@
 """Builds candles of all timeframes, keeps `historical:{asset}:{timeframe}`, answers questions about the past.
 
-Receives  TicksReceived, BackfillReceived, HistoryRequested, HistoryLoaded, ReaderEnded, FeedChanged, LinkChanged
+Receives  TicksReceived, BackfillReceived, HistoryRequested, CandlesOffered, CandlesCleared, HistoryLoaded,
+          ReaderEnded, FeedChanged, LinkChanged
 Sends     CandleClosed (Publisher, Gateway), HistoryServed, HistoryFailed, HistoryMeasured, TicksLeftOut, LinkChanged
 Owns      a Redis connection; a reader thread with a read connection to the store
 If it dies  the candles outlive it (they are given to it); ticks that come again are known by epoch and seq.
@@ -15,11 +16,12 @@ import structlog
 from tickwire.actors.candle_keys import CandleKeys
 from tickwire.actors.history_desk import HistoryDesk
 from tickwire.actors.kernel.behaviour import Context
+from tickwire.actors.offered_candles import OfferedCandles
 from tickwire.actors.one_timer import GoOn, OneTimer
 from tickwire.actors.ports import CacheRedis, Clock, HistoryReader
 from tickwire.market.candle_book import CandleBook
 from tickwire.messages.candles import CandleClosed
-from tickwire.messages.history import HistoryLoaded, HistoryRequested
+from tickwire.messages.history import CandlesCleared, CandlesOffered, HistoryLoaded, HistoryRequested
 from tickwire.messages.lifecycle import FeedChanged, LinkChanged, ReaderEnded
 from tickwire.messages.telemetry import TicksLeftOut
 from tickwire.messages.ticks import BackfillReceived, TicksReceived
@@ -41,6 +43,7 @@ class CacheManager:
         reader: Callable[[int], HistoryReader],
         clock: Clock,
         candles: CandleBook,
+        offered: OfferedCandles,
     ) -> None:
         """`reader` makes one that tells its number when it ends."""
         self._context = context
@@ -48,6 +51,7 @@ class CacheManager:
         self._make_reader = reader
         self._clock = clock
         self._book = candles
+        self._offered = offered
         self._timer = OneTimer(context)
         self._wakes_at: float | None = None
         self._told = self._logged = (candles.late, candles.ahead)
@@ -62,7 +66,7 @@ class CacheManager:
         self._keys = CandleKeys(self._cache, self._book)
         self._desk = HistoryDesk(
             self._book, self._keys, reader=self._make_reader, clock=self._clock, metrics=self._metrics,
-            incarnation=context.incarnation,
+            incarnation=context.incarnation, offered=self._offered,
         )  # fmt: skip
         self._cache.link.start()
         self._arm(self._clock.monotonic())
@@ -86,6 +90,10 @@ class CacheManager:
                 self._book.past(message)
             case HistoryRequested():
                 self._desk.asked(message)
+            case CandlesOffered():
+                self._desk.offered(message)
+            case CandlesCleared():
+                self._desk.cleared(message)
             case HistoryLoaded():
                 self._desk.loaded(message)
             case ReaderEnded():

@@ -1,8 +1,8 @@
 """Serves clients: knows the last ticks of every asset and how all is, and hands what they watch to its server.
 
-Receives  TicksReceived, CandleClosed, FeedChanged, AssetsAnnounced, LinkChanged, BatchStored, RowsQuarantined,
-          HistoryServed, HistoryFailed; of its server ChannelWanted, ChannelsLeft, LoopEchoed, TicksRequested,
-          AssetsRequested, StateRequested, ReaderEnded; its own timers
+Receives  TicksReceived, CandleClosed, FeedChanged, AssetsAnnounced, AssetSelected, LinkChanged, BatchStored,
+          RowsQuarantined, HistoryServed, HistoryFailed; of its server ChannelWanted, ChannelsLeft, LoopEchoed,
+          TicksRequested, AssetsRequested, StateRequested, ReaderEnded; its own timers
 Sends     HistoryRequested (CacheManager), Subscribe (TickIngestor), ClientsMeasured and LinkChanged (MetricsCollector)
 Owns      the HTTP/WebSocket server on its own event loop thread; a Redis connection (buffer refills)
 If it dies  clients are sent away and come back with the last (epoch, seq) they saw; the port stays open, ticks and
@@ -37,7 +37,7 @@ from tickwire.messages.clients import (
     ToServer,
 )
 from tickwire.messages.history import HistoryFailed, HistoryRequested, HistoryServed
-from tickwire.messages.lifecycle import AssetsAnnounced, FeedChanged, LinkChanged, ReaderEnded, Subscribe
+from tickwire.messages.lifecycle import AssetsAnnounced, AssetSelected, FeedChanged, LinkChanged, ReaderEnded, Subscribe
 from tickwire.messages.telemetry import BacklogMeasured, BatchStored, ClientsMeasured, RowsQuarantined
 from tickwire.messages.ticks import TicksReceived
 
@@ -131,7 +131,7 @@ class Gateway:
                 self._board.views.seed(message.asset, message.timeframe, message.candles)
             case HistoryFailed():
                 _log.info("no_candle_to_begin_with", asset=message.asset, reason=message.reason)
-            case FeedChanged() | LinkChanged() | AssetsAnnounced():
+            case FeedChanged() | LinkChanged() | AssetsAnnounced() | AssetSelected():
                 self._on_change(message)
             case BatchStored() | BacklogMeasured() | RowsQuarantined():
                 self._on_change(message)
@@ -173,7 +173,7 @@ class Gateway:
     # -- states ------------------------------------------------------------------------------------------------
 
     def _on_change(self, change: Noted) -> None:
-        self._memory.note(change)
+        self._memory.note(change, self._clock.now_us() / 1e6)
         if isinstance(change, LinkChanged) and change.owner == self._context.id:
             self._metrics.tell(change)
             if change.state == "up":

@@ -55,10 +55,11 @@ class Board:
         if not columns:
             return
         if self._watchers.ticks(asset):
+            source = self._memory.books[asset].source or ""
             start = 0
             for end in range(1, len(columns) + 1):
                 if end == len(columns) or columns[end].epoch != columns[start].epoch:
-                    self._out.append(ticks_out(columns[start:end]))
+                    self._out.append(ticks_out(columns[start:end], source))
                     start = end
         self._out += self.views.add(asset, columns)
 

@@ -11,7 +11,7 @@ from tickwire.messages.clients import CandleOut, GapOut, Position, TicksOut
 from tickwire.messages.ticks import TickColumns
 
 
-def ticks_out(columns: Sequence[TickColumns]) -> TicksOut:
+def ticks_out(columns: Sequence[TickColumns], source: str = "") -> TicksOut:
     """Consecutive columns of one asset and epoch as one piece of a `ticks` message. Rows keep the price's digits."""
     first, last = columns[0], columns[-1]
     rows = ",".join(
@@ -29,6 +29,7 @@ def ticks_out(columns: Sequence[TickColumns]) -> TicksOut:
     )
     return TicksOut(
         asset=first.asset,
+        source=source,
         epoch=first.epoch,
         first_seq=first.first_seq,
         last_seq=last.first_seq + len(last.prices) - 1,

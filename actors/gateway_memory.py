@@ -8,10 +8,10 @@ import orjson
 
 from tickwire.market.tick_book import TickBook
 from tickwire.messages.clients import AssetState, StateAnswered
-from tickwire.messages.lifecycle import AssetsAnnounced, FeedChanged, LinkChanged
+from tickwire.messages.lifecycle import AssetsAnnounced, AssetSelected, FeedChanged, LinkChanged
 from tickwire.messages.telemetry import BacklogMeasured, BatchStored, RowsQuarantined
 
-Noted = FeedChanged | LinkChanged | AssetsAnnounced | BatchStored | BacklogMeasured | RowsQuarantined
+Noted = FeedChanged | LinkChanged | AssetsAnnounced | AssetSelected | BatchStored | BacklogMeasured | RowsQuarantined
 
 RATE_S = 10
 """Rates are of so many seconds, sampled once a second."""
@@ -28,13 +28,18 @@ class GatewayMemory:
         self.books: dict[str, TickBook] = {}
         self.announced: dict[str, str] = {}
         """Asset → the feed that listed it; "" for one known from Redis alone."""
+        self.selected: dict[str, str] = {}
+        """Feed → the asset that the trader's page shows."""
         self.stored: BatchStored | None = None
+        self.stored_at: dict[str, float] = {}
+        """Asset → when (UTC) the last batch with ticks of it was stored; of as many as there are books."""
         self.backlog: BacklogMeasured | None = None
         self.quarantined = 0
         self.last_asset: str | None = None
         self._totals: dict[str, deque[int]] = {}
 
-    def note(self, message: Noted) -> None:
+    def note(self, message: Noted, now_s: float) -> None:
+        """`now_s`: seconds UTC."""
         match message:
             case FeedChanged():
                 self.feeds[message.feed] = message
@@ -44,6 +49,9 @@ class GatewayMemory:
                 self.announced.update(dict.fromkeys(message.assets, message.feed))
             case BatchStored():
                 self.stored = message
+                self.stored_at.update(dict.fromkeys(message.assets & self.books.keys(), now_s))
+            case AssetSelected():
+                self.selected[message.feed] = message.asset
             case BacklogMeasured():
                 self.backlog = message
             case RowsQuarantined():
@@ -114,6 +122,8 @@ class GatewayMemory:
             stored=self.stored,
             backlog=self.backlog,
             quarantined=self.quarantined,
+            selected=dict(self.selected),
+            stored_at=dict(self.stored_at),
         )
 
     def _asset(self, asset: str, stale: bool) -> AssetState:

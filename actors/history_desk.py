@@ -12,11 +12,20 @@ import structlog
 
 from tickwire.actors.candle_keys import CandleKeys
 from tickwire.actors.kernel.behaviour import Address
+from tickwire.actors.offered_candles import OfferedCandles
 from tickwire.actors.ports import Clock, HistoryReader
 from tickwire.market.candle_book import CandleBook
 from tickwire.market.candles import AssetCandles
 from tickwire.messages.candles import Candle
-from tickwire.messages.history import HistoryFailed, HistoryLoaded, HistoryRequested, HistoryServed
+from tickwire.messages.history import (
+    CandlesCleared,
+    CandlesOffered,
+    CandlesTaken,
+    HistoryFailed,
+    HistoryLoaded,
+    HistoryRequested,
+    HistoryServed,
+)
 from tickwire.messages.lifecycle import ReaderEnded
 from tickwire.messages.telemetry import HistoryMeasured
 
@@ -55,12 +64,14 @@ class HistoryDesk:
         clock: Clock,
         metrics: Address,
         incarnation: int,
+        offered: OfferedCandles,
     ) -> None:
         self._book = book
         self._keys = keys
         self._make_reader = reader
         self._clock = clock
         self._metrics = metrics
+        self._offered = offered
         self._reader: HistoryReader | None = None
         self._number = incarnation << 32
         """The reader's; no two of a relay's life share one, so an end told to an earlier incarnation is known."""
@@ -85,6 +96,17 @@ class HistoryDesk:
             self._serve([asked], [], "memory", began)
         else:
             self._fly(asked, began)
+
+    def offered(self, offered: CandlesOffered) -> None:
+        """A client's candles count where there are none of our own, and only until there are."""
+        asset = self._keys.recall(offered.asset, offered.timeframe)
+        own = asset is not None and bool(asset.candles(offered.timeframe, 1))
+        count = 0 if own else self._offered.keep(offered.asset, offered.timeframe, offered.candles)
+        offered.reply_to.tell(CandlesTaken(asset=offered.asset, timeframe=offered.timeframe, count=count))
+
+    def cleared(self, cleared: CandlesCleared) -> None:
+        self._offered.forget(cleared.asset, cleared.timeframe)
+        cleared.reply_to.tell(CandlesTaken(asset=cleared.asset, timeframe=cleared.timeframe, count=0))
 
     def loaded(self, loaded: HistoryLoaded) -> None:
         question = (loaded.asset, loaded.timeframe)
@@ -171,6 +193,9 @@ class HistoryDesk:
             self._fail([*flight.waiters, *flight.larger], reason, flight.began)
 
     def _serve(self, asked: Sequence[HistoryRequested], candles: Sequence[Candle], source: str, began: float) -> None:
+        if not candles and asked:
+            offered = self._offered.get(asked[0].asset, asked[0].timeframe)
+            candles, source = (offered, "client") if offered else (candles, source)
         for each in asked:
             answer = HistoryServed(
                 asset=each.asset, timeframe=each.timeframe, candles=candles[-each.limit :],

@@ -1,6 +1,7 @@
 """Displays, and only displays: fills the metrics registry, reads Redis' INFO, says on `system_status` how all is.
 
-Receives  Telemetry (one message a batch from every actor, FeedChanged, LinkChanged, AssetsAnnounced)
+Receives  Telemetry (one message a batch from every actor, FeedChanged, LinkChanged, AssetsAnnounced); of Gateway's
+          server RedisInfoRequested
 Sends     LinkChanged (its own, to Gateway); publishes {service, status, timestamp, details} on `system_status`
 Owns      a Redis connection; registry and system state are given to it and outlive it
 If it dies  counters go on from where they were; what was told to it meanwhile waits in its mailbox.
@@ -15,6 +16,7 @@ import structlog
 from tickwire.actors.kernel.behaviour import Context
 from tickwire.actors.ports import Clock, Metrics, MonitorRedis, PortError
 from tickwire.actors.system_state import SystemState
+from tickwire.messages.clients import RedisInfoAnswered, RedisInfoRequested
 from tickwire.messages.lifecycle import AssetsAnnounced, FeedChanged, LinkChanged
 from tickwire.messages.telemetry import (
     BacklogMeasured,
@@ -92,6 +94,8 @@ class MetricsCollector:
                 self._metrics.record(message)
             case FeedMeasured() | HistoryMeasured() | TicksLeftOut() | ClientsMeasured() | AssetsAnnounced():
                 self._metrics.record(message)
+            case RedisInfoRequested():
+                message.reply_to.tell(self._redis_info())
             case Beat():
                 if message.incarnation == self._context.incarnation:
                     self._on_beat(message)
@@ -118,6 +122,14 @@ class MetricsCollector:
         except PortError as error:
             self._metrics.redis_info({})
             self._note(str(error))
+
+    def _redis_info(self) -> RedisInfoAnswered:
+        if not self._redis.link.up:
+            return RedisInfoAnswered(info={}, error=f"Redis is {self._redis.link.detail or 'down'}")
+        try:
+            return RedisInfoAnswered(info=self._redis.info())
+        except PortError as error:
+            return RedisInfoAnswered(info={}, error=str(error))
 
     def _say_status(self) -> None:
         if not self._redis.link.up:

@@ -8,6 +8,7 @@ orjson writes `messages.candles.Candle` field by field, in this order.
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, get_args
 
@@ -89,3 +90,29 @@ def _candle(item: Any, timeframe: str) -> Candle | None:
 
 def _number(value: Any) -> float | None:
     return float(value) if type(value) in (int, float) and math.isfinite(value) else None
+
+
+MOST_OFFERED = 5000
+"""Candles that a client may offer in one message."""
+
+
+def offered_candles(items: Any, timeframe: str) -> list[Candle]:
+    """Candles that a client offers, ascending, all closed. Unlike a cache's, one bad item refuses all.
+
+    `timeframe` is canonical. Raises BadCandles with the place and what is wrong.
+    """
+    if type(items) is not list or not items:
+        raise BadCandles("an array of candles is needed, each {timestamp,open,high,low,close,volume}")
+    if len(items) > MOST_OFFERED:
+        raise BadCandles(f"{len(items)} candles; at most {MOST_OFFERED} at once")
+    candles: list[Candle] = []
+    for place, item in enumerate(items):
+        candle = _candle(item, timeframe)
+        if candle is None:
+            raise BadCandles(
+                f"item {place} is no candle of {timeframe}: whole seconds on its bucket, low ≤ others ≤ high"
+            )
+        if candles and candle.timestamp <= candles[-1].timestamp:
+            raise BadCandles(f"item {place} is not later than the one before it")
+        candles.append(replace(candle, is_closed=True, quality="backfilled"))
+    return candles

@@ -4,7 +4,7 @@ The server (event loop, sockets) asks; Gateway (the actor) knows the market and 
 loop in the order in which they were made: a `Joined` with its snapshot stands between the ticks before and after it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tickwire.messages.addressing import ReplyTo
@@ -133,6 +133,25 @@ class StateAnswered:
     """The last batch."""
     backlog: BacklogMeasured | None
     quarantined: int
+    selected: Mapping[str, str]
+    """Feed → the asset that the trader's page shows, of feeds that can see one."""
+    stored_at: Mapping[str, float]
+    """Asset → when, in seconds UTC, the last batch with ticks of it was stored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedisInfoRequested:
+    """Server → MetricsCollector: Redis' INFO, read now. Answered by RedisInfoAnswered."""
+
+    reply_to: ReplyTo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedisInfoAnswered:
+    """MetricsCollector → asker: INFO's fields as Redis spells them, or `error` says why there are none."""
+
+    info: Mapping[str, str]
+    error: str | None = None
 
 
 # -- Gateway → server ----------------------------------------------------------------------------------------------
@@ -165,6 +184,7 @@ class TicksOut:
     """Ticks of an asset that somebody watches: `rows` is `[seq,timestamp,price],…`, without the outer brackets."""
 
     asset: str
+    source: str
     epoch: str
     first_seq: int
     last_seq: int

@@ -17,6 +17,43 @@ class HistoryRequested:
     """Canonical spelling."""
     limit: int
     reply_to: ReplyTo
+    from_ts: int | None = None
+    """Opening seconds UTC of the candles: from here on,"""
+    until_ts: int | None = None
+    """and before this. None: no bound."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandlesOffered:
+    """Gateway's server → CacheManager: candles that a client of QuFLX's caches here. Answered by CandlesTaken.
+
+    They are answered where the relay has no candle of its own of that asset and timeframe, and nowhere else.
+    """
+
+    asset: str
+    timeframe: str
+    """Canonical spelling."""
+    candles: Sequence[Candle]
+    """Closed, ascending."""
+    reply_to: ReplyTo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandlesCleared:
+    """Gateway's server → CacheManager: forget what clients offered of it. Answered by CandlesTaken."""
+
+    asset: str
+    timeframe: str
+    reply_to: ReplyTo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandlesTaken:
+    """CacheManager → asker: so many offered candles are kept now, 0 where the relay has its own."""
+
+    asset: str
+    timeframe: str
+    count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +63,7 @@ class HistoryServed:
     asset: str
     timeframe: str
     candles: Sequence[Candle]
-    source: Literal["memory", "redis", "store"]
+    source: Literal["memory", "redis", "store", "client"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,6 +61,17 @@ class AssetsAnnounced:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AssetSelected:
+    """TickIngestor → Gateway: the asset that the trader's own page shows now, where a feed can see it.
+
+    Safe to lose: the next choice is told anew.
+    """
+
+    feed: str
+    asset: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LinkChanged:
     """An actor's connection → that actor, which passes it on to Gateway and MetricsCollector.
 

@@ -59,6 +59,8 @@ class BatchStored:
     seconds: float
     pending: int
     """Ticks still waiting, as far as known."""
+    assets: frozenset[str] = frozenset()
+    """Whose ticks they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +89,7 @@ class RowsQuarantined:
 class HistoryMeasured:
     """CacheManager → MetricsCollector: one answer, where it came from and how long it took."""
 
-    outcome: Literal["memory", "redis", "store", "failed"]
+    outcome: Literal["memory", "redis", "store", "client", "failed"]
     seconds: float
     waiters: int
     """How many questions this one flight answered."""

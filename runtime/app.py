@@ -17,6 +17,7 @@ from tickwire.actors.gateway import Gateway
 from tickwire.actors.gateway_memory import GatewayMemory
 from tickwire.actors.kernel import ChildSpec, ChildState, Context, MailboxSpec
 from tickwire.actors.metrics_collector import MetricsCollector
+from tickwire.actors.offered_candles import OfferedCandles
 from tickwire.actors.ports import Clock, Listener, Metrics, Store
 from tickwire.actors.publisher import Published, Publisher
 from tickwire.actors.system_state import SystemState
@@ -244,6 +245,7 @@ class Actors:
             services = Services(
                 gateway=context.me.tell,
                 cache=context.address("cache_manager").tell,
+                monitor=context.address("metrics_collector").tell,
                 metrics=given.render_metrics,
                 actors=given.states,
                 audit=lambda since, asset: audit(self._settings.data_dir, since=since, asset=asset),
@@ -266,7 +268,7 @@ class Actors:
 
     def _cache_manager(self) -> ChildSpec:
         settings, given = self._settings, self._given
-        candles = CandleBook(settings.cache.size)
+        candles, offered = CandleBook(settings.cache.size), OfferedCandles()
 
         def make(context: Context) -> CacheManager:
             return CacheManager(
@@ -275,6 +277,7 @@ class Actors:
                 reader=lambda number: StoreReader(self._make_store, context.me.tell, given.clock, number),
                 clock=given.clock,
                 candles=candles,
+                offered=offered,
             )
 
         mailbox = MailboxSpec(high=CACHE_HIGH, low=CACHE_HIGH // 2, weigh=_ticks)

@@ -19,11 +19,11 @@ from websockets.http11 import Request
 from websockets.protocol import OPEN
 
 from tickwire.actors.kernel.behaviour import PutResult
-from tickwire.messages.clients import CandleOut, ChannelWanted
+from tickwire.messages.clients import CandleOut, ChannelWanted, Joined, Refused
 from tickwire.runtime.gateway.admission import Allowance, Limits, Places, Policy
 from tickwire.runtime.gateway.backlog import Backlog
 from tickwire.runtime.gateway.fanout import Channel, Fanout
-from tickwire.runtime.gateway.frames import PING, GapFrame, TicksFrame, error_frame
+from tickwire.runtime.gateway.frames import PING, GapFrame, TicksFrame, error_frame, text_frame
 from tickwire.runtime.gateway.handshake import Protocol, judge, respond
 from tickwire.runtime.gateway.requests import BadRequest, LeavesAsset, WantsChannel, read_request
 
@@ -36,6 +36,8 @@ CLOSING_S = 2.0
 
 class Connection(asyncio.Protocol):
     """`fanout.Client`."""
+
+    browsers = 1
 
     def __init__(self, fanout: Fanout, policy: Policy, places: Places, limits: Limits, state: ServerState) -> None:
         self.id = fanout.next_number()
@@ -192,10 +194,13 @@ class Connection(asyncio.Protocol):
             self._queue.append(frame)
             self._fanout.line_up(self)
 
-    def put_snapshot(self, asset: str, frame: bytes) -> None:
-        for held in self._backlog.take_asset(asset):
+    def put_joined(self, joined: Joined) -> None:
+        for held in self._backlog.take_asset(joined.asset):
             self.put(held)
-        self.put(frame)
+        self.put(text_frame(joined.payload))
+
+    def put_refused(self, refused: Refused) -> None:
+        self.put(text_frame(refused.payload))
 
     def put_ticks(self, frame: TicksFrame | GapFrame) -> None:
         if self._slow_since is None:

@@ -18,6 +18,8 @@ CONTENT_SECURITY_POLICY = (
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 METHODS = "GET, HEAD, OPTIONS"
+SOCKET_IO = "/socket.io"
+"""Served behind this edge, with one difference: its clients show their token when they connect."""
 WITHOUT_TOKEN = frozenset({"/", "/favicon.ico", "/healthz", "/readyz"})
 """They tell nothing of the market: the page, and whether the process lives and is ready (to strangers, no details)."""
 
@@ -32,8 +34,8 @@ class Edge:
         self._redaction = redaction
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
+        if scope["type"] == "websocket":
+            await self._on_websocket(scope, receive, send)
             return
         headers = Headers(scope=scope)
         origin = headers.get("origin")
@@ -56,9 +58,20 @@ class Edge:
             asks = {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else None
             await problem_response(refusal, asks)(scope, receive, send_with_headers)
         elif scope["method"] == "OPTIONS" and origin is not None:
-            await _Preflight()(scope, receive, send_with_headers)
+            methods = f"{METHODS}, POST" if scope["path"].startswith(f"{SOCKET_IO}/") else METHODS
+            await _Preflight(methods)(scope, receive, send_with_headers)
         else:
             await self._app(scope, receive, send_with_headers)
+
+    async def _on_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Of Socket.IO: /ws is not an application's."""
+        headers = Headers(scope=scope)
+        if self._policy.refusal(headers.get("host"), headers.get("origin")) is None:
+            await self._app(scope, receive, send)
+            return
+        self._refused()
+        await receive()
+        await send({"type": "websocket.close", "code": 1008})
 
     def _refusal(self, scope: Scope, headers: Headers) -> Problem | None:
         why = self._policy.refusal(headers.get("host"), headers.get("origin"))
@@ -66,8 +79,8 @@ class Edge:
             return Problem(403, "forbidden", why)
         path = scope["path"]
         scope.setdefault("state", {})["stranger"] = False
-        if scope["method"] == "OPTIONS" or path.startswith("/static/"):
-            return None  # browsers ask both without a token
+        if scope["method"] == "OPTIONS" or path.startswith(("/static/", f"{SOCKET_IO}/")):
+            return None  # browsers ask the first two without a token
         try:
             self._policy.until(bearer(headers.get("authorization")))
         except BadToken as error:
@@ -91,10 +104,13 @@ def _headers(request_id: str, origin: str | None) -> Iterable[tuple[str, str]]:
 class _Preflight:
     """The answer to a page's question whether it may ask."""
 
+    def __init__(self, methods: str) -> None:
+        self._methods = methods
+
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         headers = [
-            (b"access-control-allow-methods", METHODS.encode()),
-            (b"access-control-allow-headers", b"Authorization, X-Request-ID"),
+            (b"access-control-allow-methods", self._methods.encode()),
+            (b"access-control-allow-headers", b"Authorization, Content-Type, X-Request-ID"),
             (b"access-control-max-age", b"600"),
         ]
         await send({"type": "http.response.start", "status": 204, "headers": headers})

@@ -45,8 +45,15 @@ class Client(Protocol):
     def put(self, frame: bytes, /) -> None:
         """Queue a frame that must arrive."""
 
-    def put_snapshot(self, asset: str, frame: bytes, /) -> None:
+    @property
+    def browsers(self) -> int:
+        """For how many it stands."""
+
+    def put_joined(self, joined: Joined, /) -> None:
         """Queue an asset's `subscribed`, behind all ticks of it that came before."""
+
+    def put_refused(self, refused: Refused, /) -> None:
+        """Queue that it does not get a channel."""
 
     def put_ticks(self, frame: TicksFrame | GapFrame, /) -> None:
         """Queue ticks; a slow client keeps a summary instead."""
@@ -166,7 +173,7 @@ class Fanout:
                 if client is not None and client.channels.get((item.asset, item.timeframe)) == item.ticket:
                     del client.channels[item.asset, item.timeframe]
                     self.refused += 1
-                    client.put(text_frame(item.payload))
+                    client.put_refused(item)
             case StatusOut():
                 self._status = text_frame(item.payload)
                 for client in self._clients.values():
@@ -188,7 +195,7 @@ class Fanout:
             return  # it has left meanwhile
         self._settle(joined.asset)  # what came before the snapshot is in it
         self._channels.setdefault(channel, {})[client] = None
-        client.put_snapshot(joined.asset, text_frame(joined.payload))
+        client.put_joined(joined)
 
     def _on_candle(self, candle: CandleOut) -> None:
         watching = self._channels.get((candle.asset, candle.timeframe))
@@ -223,7 +230,7 @@ class Fanout:
     def _echo(self) -> None:
         echo = LoopEchoed(
             incarnation=self.incarnation,
-            clients=len(self._clients),
+            clients=sum(client.browsers for client in self._clients.values()),
             frames_sent=self._frames_sent,
             ticks_conflated=self.conflated,
             refused=self.refused,

@@ -65,12 +65,12 @@ class Summary:
 class TicksFrame:
     """Consecutive ticks of one asset, coalesced: one frame for all who keep up, a summary for those who don't."""
 
-    __slots__ = ("_pieces", "_summary", "asset", "data")
+    __slots__ = ("_summary", "asset", "data", "pieces")
 
     def __init__(self, pieces: Sequence[TicksOut]) -> None:
         first = pieces[0]
         self.asset = first.asset
-        self._pieces = pieces
+        self.pieces = pieces
         self._summary: Summary | None = None
         rows = b",".join([piece.rows for piece in pieces]) if len(pieces) > 1 else first.rows
         head = f'{{"type":"ticks","asset":"{first.asset}","epoch":"{first.epoch}","ticks":['.encode()
@@ -80,7 +80,7 @@ class TicksFrame:
     def summary(self) -> Summary:
         """Shared by all slow clients: copy it before merging."""
         if self._summary is None:
-            self._summary = Summary(self._pieces)
+            self._summary = Summary(self.pieces)
         return self._summary
 
 

@@ -1,12 +1,14 @@
 """uvicorn's HTTP/1.1 connection with limits: how many at once, and how long a request's head may take."""
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.auto import AutoWebSocketsProtocol
 
 from tickwire.runtime.gateway.admission import Places
+from tickwire.runtime.gateway.edge import SOCKET_IO
 
 
 class HttpConnection(H11Protocol):
@@ -41,6 +43,9 @@ class HttpConnection(H11Protocol):
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         self._leave()
+        if event.target.startswith(f"{SOCKET_IO}/".encode()):
+            # uvicorn's own, with an application behind it
+            self.ws_protocol_class = cast(type[asyncio.Protocol], AutoWebSocketsProtocol)
         super().handle_websocket_upgrade(event)
 
     def _await_head(self) -> None:

@@ -5,7 +5,7 @@ import socket
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, cast
 
@@ -17,10 +17,12 @@ from tickwire.messages.clients import ToServer
 from tickwire.messages.lifecycle import ReaderEnded
 from tickwire.runtime.gateway.admission import Access, Limits, Places, Policy
 from tickwire.runtime.gateway.connection import Connection
+from tickwire.runtime.gateway.directory import Directory
 from tickwire.runtime.gateway.fanout import Fanout
 from tickwire.runtime.gateway.http_connection import HttpConnection
 from tickwire.runtime.gateway.loop import LoopFactory, fastest
 from tickwire.runtime.gateway.loop import run as run_loop
+from tickwire.runtime.gateway.quflx.mount import MESSAGE_BYTES, Quflx
 from tickwire.runtime.gateway.redaction import Redaction
 from tickwire.runtime.gateway.services import Services
 from tickwire.runtime.gateway.site import make_site
@@ -41,6 +43,8 @@ UVICORN: Mapping[str, Any] = {
     "access_log": False,  # addresses of /ws may hold tokens
     "proxy_headers": False,
     "server_header": False,
+    "ws_max_size": MESSAGE_BYTES,  # of Socket.IO's; /ws has a limit of its own
+    "ws_per_message_deflate": False,
 }
 
 
@@ -122,7 +126,8 @@ class HttpServer:
             fanout.beat()
             self._started.set()
 
-        self._server = _Uvicorn(self._config(fanout), on_started)
+        quflx = self._quflx(fanout)
+        self._server = _Uvicorn(self._config(fanout, quflx), on_started, quflx.close)
         if not self._closing.is_set():
             await self._server.serve(sockets=[self._listener.dup()])
             await self._leave_nobody(self._server.server_state)
@@ -136,9 +141,14 @@ class HttpServer:
                 while state.connections:  # noqa: ASYNC110  # uvicorn's set, whose changes nobody can wait for
                     await asyncio.sleep(0)
 
-    def _config(self, fanout: Fanout) -> uvicorn.Config:
-        policy, limits = self._policy(), self._limits
-        clients = Places(limits.clients, limits.clients_per_address)
+    def _quflx(self, fanout: Fanout) -> Quflx:
+        services, limits = self._services, self._limits
+        self._policy = self._make_policy()
+        self._clients = Places(limits.clients, limits.clients_per_address)
+        return Quflx(services, fanout, self._policy, self._clients, limits, Directory(services))
+
+    def _config(self, fanout: Fanout, quflx: Quflx) -> uvicorn.Config:
+        policy, limits, clients = self._policy, self._limits, self._clients
         connections = Places(limits.connections, limits.connections_per_address)
 
         def refused() -> None:
@@ -150,11 +160,11 @@ class HttpServer:
         def make_http(**uvicorns: Any) -> HttpConnection:
             return HttpConnection(connections, limits.handshake_s, **uvicorns)
 
-        site = make_site(self._services, policy, refused, Redaction(self._access.secrets))
+        site = make_site(self._services, policy, refused, Redaction(self._access.secrets), quflx)
         http, ws = cast(type[asyncio.Protocol], make_http), cast(type[asyncio.Protocol], make_connection)
         return uvicorn.Config(site, http=http, ws=ws, timeout_graceful_shutdown=GRACEFUL_S, **UVICORN)
 
-    def _policy(self) -> Policy:
+    def _make_policy(self) -> Policy:
         policy = Policy(self._listener.getsockname()[0], self._access)
         if not (policy.loopback or policy.asks_for_tokens):
             _log.warning("http_is_open_to_other_machines", remedy="set TICKWIRE_HTTP__TOKEN_SECRET, unset http.open")
@@ -164,10 +174,17 @@ class HttpServer:
 class _Uvicorn(uvicorn.Server):
     """Says when it accepts."""
 
-    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, on_started: Callable[[], None], on_end: Callable[[], Awaitable[None]]
+    ) -> None:
         super().__init__(config)
         self._on_started = on_started
+        self._on_end = on_end
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._on_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._on_end()
+        await super().shutdown(sockets)

@@ -31,6 +31,8 @@ class Services:
 
     gateway: Tell
     cache: Tell
+    monitor: Tell
+    """The actor that reads Redis' INFO."""
     metrics: Callable[[], bytes]
     """Prometheus' text; called in a worker thread."""
     actors: Callable[[], Sequence[ChildState]]

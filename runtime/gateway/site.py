@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from tickwire.runtime.gateway.admission import Policy
-from tickwire.runtime.gateway.edge import Edge
+from tickwire.runtime.gateway.edge import SOCKET_IO, Edge
 from tickwire.runtime.gateway.page import add_page, load_page
 from tickwire.runtime.gateway.problems import handle_problems
 from tickwire.runtime.gateway.redaction import Redaction
@@ -14,8 +15,10 @@ from tickwire.runtime.gateway.routes_system import system_routes
 from tickwire.runtime.gateway.services import Services
 
 
-def make_site(services: Services, policy: Policy, refused: Callable[[], None], redaction: Redaction) -> Edge:
-    """`refused` is called for each request that the policy turns away."""
+def make_site(
+    services: Services, policy: Policy, refused: Callable[[], None], redaction: Redaction, quflx: ASGIApp
+) -> Edge:
+    """`refused` is called for each request that the policy turns away; `quflx` serves `/socket.io/`."""
     app = FastAPI(
         title="tickwire",
         version=services.version,
@@ -27,5 +30,6 @@ def make_site(services: Services, policy: Policy, refused: Callable[[], None], r
     handle_problems(app)
     app.include_router(system_routes(services))
     app.include_router(market_routes(services))
+    app.mount(SOCKET_IO, quflx)
     add_page(app, load_page())
     return Edge(app, policy, refused, redaction)

@@ -18,6 +18,7 @@ from tickwire.actors.gateway import Gateway
 from tickwire.actors.gateway_memory import GatewayMemory
 from tickwire.actors.kernel.behaviour import Behaviour
 from tickwire.actors.metrics_collector import MetricsCollector
+from tickwire.actors.offered_candles import OfferedCandles
 from tickwire.actors.one_timer import OneTimer
 from tickwire.actors.publisher import Publisher
 from tickwire.actors.system_state import SystemState
@@ -99,6 +100,7 @@ class Life:
         return CacheManager(
             self.stage.context, cache=self.redis.cache, reader=lambda _: unmoved, clock=self.stage.clock,
             candles=self.candles,
+            offered=OfferedCandles(),
         )  # fmt: skip
 
     def _gateway(self) -> Behaviour:

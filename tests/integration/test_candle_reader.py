@@ -13,6 +13,7 @@ from support.stage import Stage, StageClock
 from support.ticks import columns, received
 
 from tickwire.actors.cache_manager import CacheManager
+from tickwire.actors.offered_candles import OfferedCandles
 from tickwire.actors.ports import Store, StoreUnavailable
 from tickwire.market.candle_book import CandleBook
 from tickwire.market.candle_codec import decode_candles
@@ -116,6 +117,7 @@ def test_closed_candles_stand_in_a_real_redis_and_expire(tmp_path: Path) -> None
         store = tmp_path / "ticks.db"
         actor = CacheManager(
             stage.context, cache=lambda: RedisCache(link, Keys()), clock=stage.clock, candles=CandleBook(200),
+            offered=OfferedCandles(),
             reader=lambda number: StoreReader(lambda: SqliteStore(store), told.put, stage.clock, number),
         )  # fmt: skip
         stage.open(actor)

@@ -6,6 +6,7 @@ from support.stage import Asker, Stage
 from support.ticks import columns, received
 
 from tickwire.actors.cache_manager import CacheManager
+from tickwire.actors.offered_candles import OfferedCandles
 from tickwire.market.candle_book import CandleBook
 from tickwire.messages.candles import Candle
 from tickwire.messages.history import HistoryRequested
@@ -41,6 +42,7 @@ class Bench:
         self.actor = CacheManager(
             self.stage.context, cache=self.redis.cache, reader=self.reader, clock=self.stage.clock,
             candles=self.candles,
+            offered=OfferedCandles(),
         )  # fmt: skip
         self.stage.open(self.actor)
 

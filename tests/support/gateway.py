@@ -118,6 +118,7 @@ class RunningGateway:
             services = Services(
                 gateway=context.me.tell,
                 cache=context.address("cache_manager").tell,
+                monitor=context.address("metrics_collector").tell,
                 metrics=lambda: b"tickwire_up 1\n",
                 actors=self.supervisor.states,
                 audit=lambda since, asset: Audit(accounts=(), holes=(), unreadable_entries=0),

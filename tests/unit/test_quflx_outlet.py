@@ -1,0 +1,120 @@
+"""What a Socket.IO client that does not keep up gets, and what it costs the others: nothing."""
+
+import asyncio
+from typing import Any
+
+import pytest
+import socketio
+
+from tickwire.runtime.gateway.quflx.outlet import CONFLATE_AT, MOST_WAITING, NAMESPACE, SLOW_BEATS, Outlet
+
+pytestmark = pytest.mark.timeout(20)
+
+
+class Engine:
+    """One Engine.IO socket: only its queue."""
+
+    def __init__(self) -> None:
+        self.closed = self.closing = False
+        self.queue: asyncio.Queue[Any] = asyncio.Queue()
+
+    def take_all(self) -> list[str]:
+        taken = []
+        while not self.queue.empty():
+            taken.append(self.queue.get_nowait().data)
+        return taken
+
+
+class Stage:
+    def __init__(self) -> None:
+        self.server = socketio.AsyncServer(async_mode="asgi")
+        self.dropped: list[tuple[str, str]] = []
+        self.outlet = Outlet(self.server, self._drop)
+
+    async def _drop(self, sid: str, why: str) -> None:
+        self.dropped.append((sid, why))
+
+    async def client(self, name: str) -> Engine:
+        engine = Engine()
+        self.server.eio.sockets[name] = engine
+        sid = await self.server.manager.pre_connect(name, NAMESPACE)
+        await self.server.manager.connect(sid, NAMESPACE)
+        await self.server.enter_room(sid, "room")
+        return engine
+
+    def say(self, number: int, subject: str | None = "a") -> int:
+        return self.outlet.to_room("room", "redis_update", number, subject=subject)
+
+
+def test_a_packet_is_encoded_once_for_all() -> None:
+    async def play() -> None:
+        stage = Stage()
+        one, two = await stage.client("one"), await stage.client("two")
+        assert stage.say(7) == 2
+        assert one.queue.get_nowait() is two.queue.get_nowait()
+
+    asyncio.run(play())
+
+
+def test_a_slow_client_gets_the_latest_of_each_subject_once_it_can_and_others_get_all() -> None:
+    async def play() -> None:
+        stage = Stage()
+        slow, quick = await stage.client("slow"), await stage.client("quick")
+        heard: list[str] = []
+        for number in range(200):
+            stage.say(number)
+            heard += quick.take_all()
+        stage.outlet.to_room("room", "redis_update", 999, subject="b")
+        assert len(heard) == 200
+        assert slow.queue.qsize() == CONFLATE_AT
+        assert stage.outlet.conflated == 200 - CONFLATE_AT + 1
+        assert stage.outlet.settle(), "nothing is paid while it takes nothing"
+        before = slow.take_all()
+        assert before[-1].endswith(f",{CONFLATE_AT - 1}]")
+        assert not stage.outlet.settle()
+        assert [each.rpartition(",")[2] for each in slow.take_all()] == ["199]", "999]"]
+
+    asyncio.run(play())
+
+
+def test_what_is_owed_comes_before_what_is_newer() -> None:
+    async def play() -> None:
+        stage = Stage()
+        slow = await stage.client("slow")
+        for number in range(CONFLATE_AT + 5):
+            stage.say(number)
+        slow.take_all()
+        stage.say(500)
+        assert slow.queue.empty(), "the newer one took the place of the owed one"
+        stage.outlet.settle()
+        assert [each.rpartition(",")[2] for each in slow.take_all()] == ["500]"]
+
+    asyncio.run(play())
+
+
+def test_a_client_that_takes_nothing_is_sent_away_and_its_queue_is_bounded() -> None:
+    async def play() -> None:
+        stage = Stage()
+        stalled = await stage.client("stalled")
+        for number in range(3 * MOST_WAITING):
+            stage.say(number, subject=None)
+        assert stalled.queue.qsize() == MOST_WAITING
+        await stage.outlet.check()
+        assert [why for _, why in stage.dropped] == ["too slow for what it is subscribed to"]
+
+    asyncio.run(play())
+
+
+def test_a_client_that_never_catches_up_is_sent_away() -> None:
+    async def play() -> None:
+        stage = Stage()
+        await stage.client("behind")
+        for number in range(CONFLATE_AT + 1):
+            stage.say(number)
+        for _ in range(SLOW_BEATS):
+            await stage.outlet.check()
+        assert not stage.dropped
+        await stage.outlet.check()
+        assert len(stage.dropped) == 1
+
+    asyncio.run(play())
