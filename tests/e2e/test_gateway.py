@@ -19,7 +19,9 @@ def test_after_a_restart_clients_go_on_where_they_were(tmp_path: Path) -> None:
     path = recording("ticks/EURUSD_otc_20251015.csv")
     with tickwire("run", "--feed", f"replay:{path}?speed=max", folder=tmp_path) as app:
         eventually(lambda: app.get("/readyz").get("ready"), "the recording has ended")
-        eventually(lambda: app.get("/api/v1/assets")["assets"][0]["seq"] == ROWS, "all of it is seen")
+        eventually(
+            lambda: [asset["seq"] for asset in app.get("/api/v1/assets")["assets"]] == [ROWS], "all of it is seen"
+        )
         with WsClient(app.http) as client:
             before = client.subscribe(ASSET)
             app.signal(signal.SIGTERM)
