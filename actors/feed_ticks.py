@@ -10,7 +10,9 @@ from tickwire.actors.feed_status import FeedStatus
 from tickwire.actors.kernel.behaviour import Address
 from tickwire.actors.ports import FeedClosed
 from tickwire.market.pipeline import FeedPipeline
+from tickwire.market.values import good_asset
 from tickwire.market.wire import (
+    AssetChosen,
     AssetsListed,
     AuthRefused,
     CandleRows,
@@ -23,7 +25,7 @@ from tickwire.market.wire import (
     Opened,
     Send,
 )
-from tickwire.messages.lifecycle import AssetsAnnounced, TicksPushed
+from tickwire.messages.lifecycle import AssetsAnnounced, AssetSelected, TicksPushed
 from tickwire.messages.ticks import BackfillReceived, TicksReceived
 
 TICKS_TO = ("publisher", "gateway", "buffer_keeper", "cache_manager")
@@ -50,6 +52,7 @@ class FeedTicks:
         self.receivers = [address(name) for name in TICKS_TO]
         self._counts_to = [address("buffer_keeper")]
         self._backfill_to = [address(name) for name in BACKFILL_TO]
+        self._gateway = address("gateway")
         self._lists_to = [address(name) for name in LISTS_TO]
         self._pipeline = pipeline
         self._registry = registry
@@ -79,6 +82,9 @@ class FeedTicks:
             case Opened():
                 self._heard()
                 self._connection.opened(session)
+            case AssetChosen():
+                if good_asset(event.asset):
+                    self._gateway.tell(AssetSelected(feed=self._feed, asset=event.asset))
             case AssetsListed():
                 self._on_listed(event)
             case Malformed():

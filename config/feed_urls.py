@@ -8,6 +8,7 @@ from pathlib import PurePath, PureWindowsPath
 from typing import Literal
 from urllib.parse import urlsplit
 
+from tickwire.config.http_settings import is_loopback
 from tickwire.config.url_parts import SECRET_OPTION, Convert, Known, UrlError, authority, options, split_url, strange
 from tickwire.market.values import good_asset
 
@@ -15,6 +16,7 @@ DEFAULT_ASSETS = ("EURUSD_otc", "GBPUSD_otc")
 DEFAULT_FEED = "simulated:?assets=EURUSD_otc,GBPUSD_otc&rate=2"
 MAX_SIMULATED_RATE = 1000.0
 """Simulated stamps are whole milliseconds and unique."""
+CHROME_PORT = 9222
 UNITS = ("s", "ms", "us", "ns")
 
 
@@ -94,7 +96,21 @@ class PushFeed:
         return "push"
 
 
-FeedUrl = SimulatedFeed | ReplayFeed | PocketOptionFeed | JsonFeed | PushFeed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChromeFeed:
+    """`chrome+ws://HOST:PORT`: the pages of a Chrome that was started with --remote-debugging-port=PORT."""
+
+    host: str
+    port: int
+    match: tuple[str, ...] = ()
+    """A page's WebSocket counts if its URL holds one of these; none: if it speaks of the market."""
+
+    @property
+    def name(self) -> str:
+        return f"chrome:{self.host}:{self.port}"
+
+
+FeedUrl = SimulatedFeed | ReplayFeed | PocketOptionFeed | JsonFeed | ChromeFeed | PushFeed
 
 
 def parse_feed(url: str) -> FeedUrl:
@@ -102,6 +118,8 @@ def parse_feed(url: str) -> FeedUrl:
     scheme, path, query = split_url(url)
     if scheme in ("json+ws", "json+wss", "pocketoption+ws", "pocketoption+wss"):
         return _remote_feed(scheme, path, query)
+    if scheme == "chrome+ws":
+        return _chrome_feed(scheme, path, query)
     if scheme == "replay":
         values = options(scheme, query, _REPLAY)
         if not path:
@@ -116,7 +134,9 @@ def parse_feed(url: str) -> FeedUrl:
             options(scheme, query, {})
             return PushFeed()
         return SimulatedFeed(**options(scheme, query, _SIMULATED))
-    known = "simulated:, replay:PATH, pocketoption+wss://, pocketoption+ws://, json+wss://, json+ws://, push:"
+    known = (
+        "simulated:, replay:PATH, pocketoption+wss://, pocketoption+ws://, json+wss://, json+ws://, chrome+ws://, push:"
+    )
     raise UrlError(f"feed: {strange(scheme, url)}; known are {known} (a file is replay:PATH)")
 
 
@@ -148,6 +168,20 @@ def _remote_feed(scheme: str, path: str, query: str) -> FeedUrl:
     if "?" not in address:
         address += "?EIO=4&transport=websocket"
     return PocketOptionFeed(websocket_url=address, **{k: v for k, v in values.items() if k in ("assets", "demo")})
+
+
+def _chrome_feed(scheme: str, path: str, query: str) -> ChromeFeed:
+    parts = authority("feed", scheme, path)
+    host = parts.hostname or ""
+    if parts.path not in ("", "/") or parts.username is not None:
+        raise UrlError(f"feed {scheme}:{path}: write chrome+ws://HOST:PORT, nothing more before the options")
+    values = options(scheme, query, _CHROME)
+    if not values.pop("remote", False) and not is_loopback(host):
+        raise UrlError(
+            f"feed {scheme}: {host} is another machine, and whoever reaches a DevTools port owns that browser; forward "
+            f"the port to 127.0.0.1 (ssh -L), or say that it is meant so with remote=1"
+        )
+    return ChromeFeed(host=host, port=parts.port or CHROME_PORT, **values)
 
 
 def _flag(text: str) -> bool:
@@ -184,6 +218,13 @@ def _asset(text: str) -> str:
 
 def _assets(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_asset(part.strip()) for part in text.split(",")))
+
+
+def _matches(text: str) -> tuple[str, ...]:
+    parts = tuple(part.strip() for part in text.split(","))
+    if not all(parts):
+        raise ValueError("write a part of the WebSocket's address, several with commas between")
+    return parts
 
 
 def _date(text: str) -> date:
@@ -232,6 +273,7 @@ _POCKETOPTION: Known = {
     "EIO": ("eio", _one_of("4")),
     "transport": ("transport", _one_of("websocket")),
 }
+_CHROME: Known = {"match": ("match", _matches), "remote": ("remote", _flag)}
 _JSON: Known = {
     "unit": ("unit", _one_of(*UNITS)),
     "asset": ("asset_field", _text),

@@ -7,6 +7,7 @@ credentials of any URL.
 from tickwire.config.feed_urls import (
     DEFAULT_ASSETS,
     DEFAULT_FEED,
+    ChromeFeed,
     FeedUrl,
     JsonFeed,
     PocketOptionFeed,
@@ -32,6 +33,7 @@ from tickwire.config.url_parts import UrlError, mask
 __all__ = [
     "DEFAULT_ASSETS",
     "DEFAULT_FEED",
+    "ChromeFeed",
     "EmbeddedRedis",
     "FeedUrl",
     "JsonFeed",

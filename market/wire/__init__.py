@@ -71,6 +71,13 @@ class AssetsListed:
 
 
 @dataclass(frozen=True, slots=True)
+class AssetChosen:
+    """The trader's own page asks the venue for this asset."""
+
+    asset: str
+
+
+@dataclass(frozen=True, slots=True)
 class Opened:
     """The session is ready (authenticated where the venue asks for it): subscribe now."""
 
@@ -113,6 +120,7 @@ Event = (
     | HistoryRows
     | CandleRows
     | AssetsListed
+    | AssetChosen
     | Opened
     | AuthRefused
     | ClosedByVenue

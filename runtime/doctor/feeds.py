@@ -5,8 +5,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tickwire.config.urls import FeedUrl, JsonFeed, PocketOptionFeed, ReplayFeed
+from tickwire.actors.ports import FeedClosed
+from tickwire.config.urls import ChromeFeed, FeedUrl, JsonFeed, PocketOptionFeed, ReplayFeed
 from tickwire.runtime.doctor.findings import Finding, failed, ok
+from tickwire.runtime.feeds.chrome import ChromeConnector
 
 TIMEOUT_S = 5.0
 
@@ -16,6 +18,8 @@ def check_feeds(feeds: Sequence[FeedUrl]) -> Iterator[Finding]:
         match feed:
             case PocketOptionFeed() | JsonFeed():
                 yield _connect(feed.websocket_url)
+            case ChromeFeed():
+                yield _chrome(feed)
             case ReplayFeed():
                 yield _recording(Path(feed.path))
             case _:
@@ -34,6 +38,15 @@ def _connect(url: str) -> Finding:
             "check the address, the network and its firewall",
         )
     return ok(f"feed {host}", f"port {port} takes connections")
+
+
+def _chrome(feed: ChromeFeed) -> Finding:
+    try:
+        ChromeConnector(feed.host, feed.port, timeout_s=TIMEOUT_S).connect().close()
+    except FeedClosed as error:
+        what, _, remedy = error.reason.rpartition(": ")
+        return failed(f"feed {feed.name}", what or error.reason, remedy)
+    return ok(f"feed {feed.name}", "its DevTools answer")
 
 
 def _recording(path: Path) -> Finding:

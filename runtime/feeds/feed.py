@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tickwire.actors.ports import Clock, FeedConnector, FeedProfile
-from tickwire.config.urls import FeedUrl, JsonFeed, PocketOptionFeed, PushFeed, ReplayFeed, SimulatedFeed
+from tickwire.config.urls import ChromeFeed, FeedUrl, JsonFeed, PocketOptionFeed, PushFeed, ReplayFeed, SimulatedFeed
 from tickwire.market.wire import Decoder
+from tickwire.market.wire.chrome import ChromeDecoder
+from tickwire.market.wire.pocketoption import chosen_asset
 from tickwire.market.wire.registry import DecoderOptions, UnknownVenue, venue
+from tickwire.runtime.feeds.chrome import ChromeConnector
 from tickwire.runtime.feeds.dialler import ThreadDialler
 from tickwire.runtime.feeds.recordings import FeedError, RecordingError
 from tickwire.runtime.feeds.replay import ReplayServer
@@ -88,6 +91,8 @@ def open_feed(
             return _pocketoption(url, session, connect_timeout_s)
         case JsonFeed():
             return _json(url, connect_timeout_s)
+        case ChromeFeed():
+            return _chrome(url, connect_timeout_s)
         case PushFeed():
             profile = FeedProfile(name=url.name, source="push")
             return Feed(
@@ -168,5 +173,22 @@ def _json(url: JsonFeed, timeout_s: float) -> Feed:
                 time_field=url.time_field,
                 subscribe=url.subscribe,
             )
+        ),
+    )
+
+
+def _chrome(url: ChromeFeed, timeout_s: float) -> Feed:
+    speaks = venue("pocketoption")
+    profile = FeedProfile(
+        name=url.name,
+        source=speaks.source,
+        unique_stamps=speaks.unique_stamps,
+        estimates_offset=speaks.estimates_offset,
+    )
+    return Feed(
+        profile=profile,
+        connector=ChromeConnector(url.host, url.port, timeout_s=timeout_s),
+        make_decoder=lambda: ChromeDecoder(
+            lambda: speaks.make_decoder(DecoderOptions(recorded=True)), chosen_asset, match=url.match
         ),
     )

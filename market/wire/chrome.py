@@ -1,0 +1,233 @@
+"""A logged-in Chrome's DevTools: what its pages' WebSockets receive, taken into the venue's decoder. One connection.
+
+    us      {"id":1,"method":"Target.setAutoAttach","params":{"autoAttach":true,"flatten":true,…}}
+    Chrome  {"method":"Target.attachedToTarget","params":{"sessionId":"S","targetInfo":{"type":"page",…}}}
+    us      {"id":2,"method":"Network.enable","sessionId":"S"}
+    Chrome  {"method":"Network.webSocketCreated","params":{"requestId":"R","url":"wss://…"},"sessionId":"S"}
+    Chrome  {"method":"Network.webSocketFrameReceived","params":{"requestId":"R",
+             "response":{"opcode":1,"payloadData":"451-[…]"}},"sessionId":"S"}      opcode 2: base64
+
+Attachments pair with headers per connection, so each request id of each session has a decoder of its own. Nothing is
+sent to a page: the broker hears of us no more than of any other part of the browser.
+
+Format: Chrome DevTools Protocol 1.3, domains Target and Network.
+"""
+
+import binascii
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import orjson
+
+from tickwire.market.wire import (
+    BINARY,
+    TEXT,
+    AssetChosen,
+    CandleRows,
+    Decoder,
+    Event,
+    Frame,
+    HistoryRows,
+    Ignored,
+    LiveRows,
+    Malformed,
+    Opened,
+    Send,
+)
+from tickwire.market.wire.jsontext import malformed, read_json
+
+SILENCE_LIMIT_S = 25.0
+ASK_EVERY_S = 5.0
+"""Chrome says nothing while its pages are quiet, so it is asked for something now and then."""
+MOST_SOCKETS = 256
+"""Of all pages together; one more, and the one that was heard of first is forgotten."""
+WITH_PAGES = ("page", "iframe", "worker", "shared_worker", "service_worker")
+OF_THE_MARKET = (LiveRows, HistoryRows, CandleRows)
+
+
+class _PageSocket:
+    """A WebSocket of a page. One of unknown kind is not complained of before it has said something of the market."""
+
+    __slots__ = ("decoder", "known")
+
+    def __init__(self, decoder: Decoder, *, known: bool) -> None:
+        self.decoder = decoder
+        self.known = known
+
+
+class ChromeDecoder:
+    """One DevTools connection (a `Decoder`)."""
+
+    silence_limit_s = SILENCE_LIMIT_S
+
+    def __init__(
+        self, make_decoder: Callable[[], Decoder], chosen: Callable[[bytes], str | None], *, match: Sequence[str] = ()
+    ) -> None:
+        """`make_decoder` makes the venue's, for a recorded session; `chosen` says which asset a page's frame asks for.
+
+        `match`: a socket counts if its URL holds one of these; where there are none, if it speaks of the market.
+        """
+        self._make_decoder = make_decoder
+        self._chosen = chosen
+        self._match = match
+        self._sockets: OrderedDict[tuple[str, str], _PageSocket | None] = OrderedDict()
+        """(session, request id) → socket; None for one that does not match."""
+        self._number = 0
+        self._opened = False
+        self._next_ask: float | None = None
+        self._methods: dict[str, Callable[[str, dict[str, Any], list[Event]], None]] = {
+            "Network.webSocketFrameReceived": self._on_received,
+            "Network.webSocketFrameSent": self._on_sent,
+            "Network.webSocketCreated": self._on_created,
+            "Network.webSocketClosed": self._on_closed,
+            "Target.attachedToTarget": self._on_attached,
+            "Target.detachedFromTarget": self._on_detached,
+        }
+
+    # -- what is said to Chrome
+
+    def greeting(self) -> Sequence[Send]:
+        return (self._attach_all(None),)
+
+    def due(self, now: float) -> Sequence[Send]:
+        if self._next_ask is None or now < self._next_ask:
+            self._next_ask = self._next_ask or now + ASK_EVERY_S
+            return ()
+        self._next_ask = now + ASK_EVERY_S
+        return (self._command("Browser.getVersion", {}, None),)
+
+    def subscribe(self, asset: str) -> Sequence[Send]:
+        """Which assets tick is the trader's choice, on the page."""
+        return ()
+
+    def unsubscribe(self, asset: str) -> Sequence[Send]:
+        return ()
+
+    def _attach_all(self, session: str | None) -> Send:
+        wanted = {"autoAttach": True, "waitForDebuggerOnStart": False, "flatten": True}
+        return self._command("Target.setAutoAttach", wanted, session)
+
+    def _command(self, method: str, params: dict[str, Any], session: str | None) -> Send:
+        self._number += 1
+        command: dict[str, Any] = {"id": self._number, "method": method, "params": params}
+        if session is not None:
+            command["sessionId"] = session
+        return Send(orjson.dumps(command).decode())
+
+    # -- what Chrome says
+
+    def receive(self, frames: Sequence[Frame]) -> Sequence[Event]:
+        events: list[Event] = []
+        for opcode, payload in frames:
+            if opcode == TEXT:
+                self._on_message(payload, events)
+            else:
+                events.append(malformed("DevTools speaks JSON text", payload))
+        return events
+
+    def _on_message(self, payload: bytes, events: list[Event]) -> None:
+        try:
+            message = read_json(payload)
+        except ValueError as error:
+            events.append(malformed(f"DevTools message: {error}", payload))
+            return
+        if type(message) is not dict:
+            events.append(malformed("a DevTools message that is no object", payload))
+            return
+        method = message.get("method")
+        if type(method) is not str:
+            self._on_answer(message, events)
+            return
+        handle = self._methods.get(method)
+        session, params = message.get("sessionId", ""), message.get("params")
+        if handle is None:
+            return  # the Network domain tells of every request of every page
+        if type(params) is not dict or type(session) is not str:
+            events.append(malformed(f"{method} without parameters", payload))
+            return
+        handle(session, params, events)
+
+    def _on_answer(self, message: dict[str, Any], events: list[Event]) -> None:
+        """The first answer says that we are attached; an error is of a page that has gone meanwhile."""
+        if not self._opened and type(message.get("id")) is int:
+            self._opened = True
+            events.append(Opened())
+
+    def _on_attached(self, _session: str, params: dict[str, Any], events: list[Event]) -> None:
+        session, info = params.get("sessionId"), params.get("targetInfo")
+        if type(session) is not str or type(info) is not dict:
+            events.append(malformed("Target.attachedToTarget without a session", orjson.dumps(params)))
+        elif info.get("type") in WITH_PAGES:
+            events.append(self._command("Network.enable", {}, session))
+            events.append(self._attach_all(session))
+
+    def _on_detached(self, _session: str, params: dict[str, Any], _events: list[Event]) -> None:
+        session = params.get("sessionId")
+        for key in [key for key in self._sockets if key[0] == session]:
+            del self._sockets[key]
+
+    def _on_created(self, session: str, params: dict[str, Any], _events: list[Event]) -> None:
+        request, url = params.get("requestId"), params.get("url")
+        if type(request) is str and type(url) is str:
+            matches = not self._match or any(part in url for part in self._match)
+            self._keep((session, request), self._new(known=bool(self._match)) if matches else None)
+
+    def _on_closed(self, session: str, params: dict[str, Any], _events: list[Event]) -> None:
+        self._sockets.pop((session, str(params.get("requestId"))), None)
+
+    def _on_received(self, session: str, params: dict[str, Any], events: list[Event]) -> None:
+        socket = self._socket(session, params)
+        if socket is None:
+            return
+        frame = _frame(params.get("response"))
+        if frame is None:
+            events.append(malformed("Network.webSocketFrameReceived without a frame", orjson.dumps(params)))
+            return
+        told = socket.decoder.receive([frame])
+        socket.known = socket.known or any(isinstance(event, OF_THE_MARKET) for event in told)
+        for event in told:
+            if not isinstance(event, Opened | Send) and (socket.known or not isinstance(event, Malformed | Ignored)):
+                events.append(event)
+
+    def _on_sent(self, session: str, params: dict[str, Any], events: list[Event]) -> None:
+        if self._socket(session, params) is None:
+            return
+        frame = _frame(params.get("response"))
+        asset = self._chosen(frame[1]) if frame is not None and frame[0] == TEXT else None
+        if asset is not None:
+            events.append(AssetChosen(asset))
+
+    # -- sockets
+
+    def _socket(self, session: str, params: dict[str, Any]) -> _PageSocket | None:
+        """One that was open before we came has no URL: what it says decides."""
+        key = (session, str(params.get("requestId")))
+        if key not in self._sockets:
+            self._keep(key, self._new(known=False))
+        return self._sockets[key]
+
+    def _new(self, *, known: bool) -> _PageSocket:
+        return _PageSocket(self._make_decoder(), known=known)
+
+    def _keep(self, key: tuple[str, str], socket: _PageSocket | None) -> None:
+        self._sockets[key] = socket
+        if len(self._sockets) > MOST_SOCKETS:
+            self._sockets.popitem(last=False)
+
+
+def _frame(response: Any) -> Frame | None:
+    """A frame of the page's socket; None where there is none."""
+    if type(response) is not dict:
+        return None
+    opcode, data = response.get("opcode"), response.get("payloadData")
+    if type(data) is not str:
+        return None
+    if opcode == TEXT:
+        return TEXT, data.encode("utf-8", "surrogatepass")
+    if opcode != BINARY:
+        return None
+    try:
+        return BINARY, binascii.a2b_base64(data.encode(), strict_mode=True)
+    except (binascii.Error, ValueError):
+        return None
