@@ -1,6 +1,7 @@
 """Feed, Redis and store URLs as architecture.md, section 3, has them."""
 
 import math
+import re
 from collections.abc import Callable
 from datetime import date
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from tickwire.config.urls import (
     DEFAULT_FEED,
+    ChromeFeed,
     EmbeddedRedis,
     FeedUrl,
     JsonFeed,
@@ -284,3 +286,27 @@ def test_any_text_is_parsed_or_refused_but_never_breaks(text: str) -> None:
     for parse in (parse_feed, parse_redis, parse_store, parse_replay):
         assert _shown(parse, text)
     mask(text)
+
+
+def test_a_chrome_is_named_by_its_devtools_port_and_sockets_by_parts_of_their_address() -> None:
+    feed = parse_feed("chrome+ws://127.0.0.1?match=po.market,pocketoption")
+    assert feed == ChromeFeed(host="127.0.0.1", port=9222, match=("po.market", "pocketoption"))
+    assert feed.name == "chrome:127.0.0.1:9222"
+
+
+@pytest.mark.parametrize(
+    ("url", "remedy"),
+    [
+        ("chrome+ws://10.0.0.5:9222", "remote=1"),
+        ("chrome+ws://127.0.0.1:9222/devtools", "HOST:PORT"),
+        ("chrome+ws://127.0.0.1:9222?match=", "part of the WebSocket's address"),
+        ("chrome+ws://127.0.0.1:9222?tab=1", "known are: match, remote"),
+    ],
+)
+def test_a_wrong_chrome_url_names_the_remedy(url: str, remedy: str) -> None:
+    with pytest.raises(UrlError, match=re.escape(remedy)):
+        parse_feed(url)
+
+
+def test_another_machines_chrome_may_be_meant() -> None:
+    assert parse_feed("chrome+ws://10.0.0.5:9333?remote=1") == ChromeFeed(host="10.0.0.5", port=9333)

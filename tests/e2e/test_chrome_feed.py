@@ -1,0 +1,193 @@
+"""`chrome+ws://` with a real Chromium, whose page talks to the simulated broker: tick by tick against the store."""
+
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from support.chrome_browser import Chrome, chrome, page_server
+from support.tickwire_process import Tickwire, clean_environment, eventually, stored, tickwire
+
+pytestmark = pytest.mark.timeout(120)
+
+EUR, GBP = "EURUSD_otc", "GBPUSD_otc"
+AHEAD_US = 7_200_000_000
+"""The broker's clock ahead of UTC."""
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Chrome]:
+    with chrome(tmp_path / "profile") as made:
+        yield made
+
+
+@pytest.fixture
+def trading(broker: str) -> Iterator[str]:
+    """The page's URL, but for its assets."""
+    with page_server() as url:
+        yield f"{url}?broker={quote(broker, safe='')}&assets="
+
+
+@pytest.fixture
+def broker() -> Iterator[str]:
+    command = [sys.executable, "-m", "tickwire.runtime.cli", "simulate", "--assets", f"{EUR},{GBP}", "--rate", "20"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=clean_environment())
+    assert process.stdout is not None
+    try:
+        yield re.findall(r"ws://\S+", process.stdout.readline())[0]
+    finally:
+        process.terminate()
+        process.wait(15)
+        process.stdout.close()
+
+
+@contextmanager
+def watching(browser: Chrome, folder: Path, options: str = "") -> Iterator[Tickwire]:
+    feed = f"chrome+ws://127.0.0.1:{browser.port}{options}"
+    with tickwire("run", "--feed", feed, "--batch-interval", "1", folder=folder) as running:
+        eventually(lambda: feed_state(running) != "connecting", "Chrome is attached")
+        yield running
+
+
+def feed_state(running: Tickwire) -> str:
+    feeds: dict[str, Any] = running.get("/api/v1/status")["feeds"]
+    (feed,) = feeds.values()
+    return str(feed["state"])
+
+
+def seen_by_pages(browser: Chrome) -> tuple[list[tuple[str, int, float]], list[tuple[str, int, float]]]:
+    """(live, past) of all tabs: (asset, µs UTC, price)."""
+    live: list[Any] = []
+    past: list[Any] = []
+    with browser.pages() as pages:
+        for page in pages:
+            live += page.evaluate("window.live ?? []")
+            past += page.evaluate("window.past ?? []")
+    as_ticks = [[(asset, round(at * 1e6) - AHEAD_US, price) for asset, at, price in each] for each in (live, past)]
+    return as_ticks[0], as_ticks[1]
+
+
+def ticks_of(running: Tickwire, asset: str) -> int:
+    assets = running.get("/api/v1/assets")["assets"]
+    return next((int(each["seq"] or 0) for each in assets if each["asset"] == asset), 0)
+
+
+def rows_after(running: Tickwire) -> list[tuple[str, int, float]]:
+    """All that is stored once it has stopped."""
+    running.process.terminate()
+    assert running.wait(20) == 0, running.logged()
+    rows = [(pair, ts_us, float(price)) for _, pair, price, ts_us, _, _ in stored(running.database)]
+    assert max(Counter(rows).values()) == 1
+    return rows
+
+
+def test_every_tick_that_a_page_is_sent_is_stored_once(browser: Chrome, trading: str, tmp_path: Path) -> None:
+    with watching(browser, tmp_path) as running:
+        browser.open_tab(f"{trading}{EUR},{GBP}")
+        eventually(lambda: ticks_of(running, GBP) > 60, "ticks of both assets")
+        live, past = seen_by_pages(browser)
+        rows = rows_after(running)
+    assert len(live) > 100
+    assert not set(live) - set(rows)
+    assert not set(past) - set(rows)
+    last = max(at for _, at, _ in live)
+    assert not {row for row in rows if row[1] <= last} - set(live) - set(past)
+
+
+def test_new_tabs_reloads_and_two_tabs_of_one_asset_are_followed_without_a_repeat(
+    browser: Chrome, trading: str, tmp_path: Path
+) -> None:
+    with watching(browser, tmp_path, f"?match={quote('127.0.0.1')}") as running:
+        first = browser.open_tab(f"{trading}{EUR}")
+        second = browser.open_tab(f"{trading}{EUR}")
+        eventually(lambda: ticks_of(running, EUR) > 40, "ticks through two tabs")
+        live, _ = seen_by_pages(browser)
+        browser.close_tab(first)
+        with browser.pages() as pages:
+            next(page for page in pages if "broker" in page.url).reload()
+        before = ticks_of(running, EUR)
+        eventually(lambda: ticks_of(running, EUR) > before + 40, "ticks after a reload")
+        again, _ = seen_by_pages(browser)
+        browser.close_tab(second)
+        rows = rows_after(running)
+    assert not set(live) - set(rows)
+    assert not set(again) - set(rows)
+
+
+def test_a_page_that_was_open_before_is_heard(browser: Chrome, trading: str, tmp_path: Path) -> None:
+    browser.open_tab(f"{trading}{EUR}")
+    with watching(browser, tmp_path) as running:
+        eventually(lambda: ticks_of(running, EUR) > 10, "ticks of a page that was there already")
+
+
+def test_pages_whose_socket_does_not_match_are_left_alone(browser: Chrome, trading: str, tmp_path: Path) -> None:
+    with watching(browser, tmp_path, "?match=po.market") as running:
+        browser.open_tab(f"{trading}{EUR}")
+        eventually(lambda: len(seen_by_pages(browser)[0]) > 20, "the page has its ticks")
+        assert running.get("/api/v1/assets")["assets"] == []
+
+
+def test_when_chrome_dies_the_feed_says_so_and_comes_back_with_it(
+    browser: Chrome, trading: str, tmp_path: Path
+) -> None:
+    with watching(browser, tmp_path) as running:
+        browser.open_tab(f"{trading}{EUR}")
+        eventually(lambda: ticks_of(running, EUR) > 20, "ticks")
+        before, _ = seen_by_pages(browser)
+        browser.kill()
+        eventually(lambda: feed_state(running) == "down", "the feed is down")
+
+        def remedy() -> bool:
+            (feed,) = running.get("/api/v1/status")["feeds"].values()
+            return f"--remote-debugging-port={browser.port}" in feed["detail"]
+
+        eventually(remedy, "the remedy is named")
+        browser.start()
+        eventually(lambda: feed_state(running) in ("live", "stale"), "it is attached again")
+        browser.open_tab(f"{trading}{EUR}")
+        reached = ticks_of(running, EUR)
+        eventually(lambda: ticks_of(running, EUR) > reached + 20, "ticks again")
+        after, _ = seen_by_pages(browser)
+        rows = rows_after(running)
+    assert not set(before) - set(rows)
+    assert not set(after) - set(rows)
+
+
+def test_the_asset_on_the_page_is_known(browser: Chrome, trading: str, tmp_path: Path) -> None:
+    from support.socketio_client import browsers
+
+    with watching(browser, tmp_path) as running, browsers(running.http) as clients:
+        client = clients.connect("trader")
+        browser.open_tab(f"{trading}{EUR}")
+        eventually(lambda: ticks_of(running, EUR) > 3, "ticks")
+        assert client.asked("detect_asset", answer="asset_detected") == {"asset": EUR}
+        with browser.pages() as pages:
+            next(page for page in pages if "broker" in page.url).evaluate(f"window.show('{GBP}')")
+
+        def moved() -> bool:
+            return bool(client.asked("detect_asset", answer="asset_detected") == {"asset": GBP})
+
+        eventually(moved, "the page's new asset")
+        newcomer = clients.attempt("newcomer")
+        assert newcomer.until("connection_status")["chrome"] == "connected"
+
+
+def test_doctor_says_whether_chrome_answers(browser: Chrome, tmp_path: Path) -> None:
+    def doctor() -> str:
+        feed = f"chrome+ws://127.0.0.1:{browser.port}"
+        command = [sys.executable, "-m", "tickwire.runtime.cli", "doctor", "--feeds", "--feed", feed]
+        ran = subprocess.run(
+            [*command, "--data-dir", str(tmp_path / "data")],
+            capture_output=True, text=True, timeout=60, env=clean_environment(), check=False,
+        )  # fmt: skip
+        return ran.stdout + ran.stderr
+
+    assert "DevTools answer" in doctor()
+    browser.kill()
+    assert "--remote-debugging-port" in doctor()
