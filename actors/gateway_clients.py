@@ -35,7 +35,7 @@ class Clients:
         asset, timeframe = wanted.asset, wanted.timeframe
         book = self._memory.known_book(asset)
         if book is None:
-            payload = error("unknown_asset", f"{asset}: no feed has announced it and no tick of it was seen")
+            payload = error("unknown_asset", f"{asset}: no feed has announced it and no tick of it was seen", asset)
             self._out.append(
                 Refused(client=wanted.client, ticket=wanted.ticket, asset=asset, timeframe=timeframe, payload=payload)
             )

@@ -80,5 +80,5 @@ def candle_out(asset: str, candle: Candle) -> CandleOut:
     return CandleOut(asset=asset, timeframe=candle.timeframe, timestamp=candle.timestamp, payload=payload)
 
 
-def error(code: str, message: str) -> bytes:
-    return orjson.dumps({"type": "error", "code": code, "message": message})
+def error(code: str, message: str, asset: str) -> bytes:
+    return orjson.dumps({"type": "error", "code": code, "message": message, "asset": asset})

@@ -252,7 +252,8 @@ def test_what_is_held_for_a_hole_is_bounded(bench: Bench) -> None:
 def test_an_unknown_asset_is_refused(bench: Bench) -> None:
     bench.stage.step(bench.want("A"))
     (refused,) = bench.got(Refused)
-    assert orjson.loads(refused.payload)["code"] == "unknown_asset"
+    told = orjson.loads(refused.payload)
+    assert (told["code"], told["asset"]) == ("unknown_asset", "A")
     bench.stage.step(received(1, columns("A", 1, 1)))
     assert bench.rows() == []
 

@@ -1,0 +1,109 @@
+// The candles of an asset in a timeframe: history over HTTP, asked for once the live ones are known to come.
+
+import { CandleSeries } from "./candleSeries.js";
+import { Channel, type Line } from "./channel.js";
+import { type Http, assetPath } from "./http.js";
+import type { CandleMessage, ClientMessage, Subscribed } from "./protocol.js";
+import { isAsset } from "./protocol.js";
+import { canonicalTimeframe } from "./timeframes.js";
+import { type Candle, TickwireError } from "./types.js";
+
+export const CANDLES_KEPT = 200;
+const MOST = 5000; // the relay's
+const RETRY_MS = 2_000;
+const RETRY_LONGEST_MS = 30_000;
+
+export class CandleChannel extends Channel<readonly Candle[]> {
+  private series = new CandleSeries(CANDLES_KEPT);
+  private loading: AbortController | undefined;
+  private loadedLimit = 0;
+  private failures = 0;
+  private retry: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    line: Line,
+    private readonly http: Http,
+    asset: string,
+    readonly timeframe: string,
+  ) {
+    super(line, asset);
+    if (!isAsset(asset)) this.error = new TickwireError("bad_asset", `${asset.slice(0, 40)} is no asset`);
+    else if (!canonicalTimeframe(timeframe)) this.error = new TickwireError("bad_timeframe", `${timeframe} is no timeframe`);
+  }
+
+  /** Somebody wants so many candles; more than are there are asked for. */
+  reserve(limit: number): void {
+    const wanted = Math.min(limit, MOST);
+    if (wanted <= this.series.capacity) return;
+    this.series.capacity = wanted;
+    if (this.joined) void this.load();
+  }
+
+  override onSubscribed(message: Subscribed): void {
+    super.onSubscribed(message);
+    void this.load();
+  }
+
+  onCandle(message: CandleMessage): void {
+    const { type: _type, asset: _asset, ...candle } = message;
+    this.series.came(candle);
+    this.changed();
+  }
+
+  override onConnection(): void {
+    super.onConnection();
+    if (!this.joined) this.stopLoading();
+  }
+
+  protected request(): ClientMessage {
+    return { type: "subscribe", asset: this.asset, mode: "candles", timeframe: this.timeframe };
+  }
+
+  protected data(): readonly Candle[] {
+    return this.series.window();
+  }
+
+  protected get hasData(): boolean {
+    return this.loadedLimit > 0;
+  }
+
+  protected override get isLoaded(): boolean {
+    return this.loadedLimit > 0 && this.loading === undefined && this.retry === undefined;
+  }
+
+  protected forget(): void {
+    this.stopLoading();
+    this.series = new CandleSeries(CANDLES_KEPT);
+    this.loadedLimit = 0;
+  }
+
+  private async load(): Promise<void> {
+    this.stopLoading();
+    const loading = new AbortController();
+    this.loading = loading;
+    const limit = this.series.capacity;
+    const path = `api/v1/candles/${assetPath(this.asset)}?timeframe=${this.timeframe}&limit=${limit}`;
+    try {
+      const { candles } = await this.http.json<{ candles: readonly Candle[] }>(path, loading.signal);
+      if (loading.signal.aborted) return;
+      this.series.loaded(candles);
+      this.loadedLimit = limit;
+      this.failures = 0;
+      this.error = null;
+    } catch (error) {
+      if (loading.signal.aborted) return;
+      this.error = error instanceof TickwireError ? error : new TickwireError("malformed", String(error));
+      const delay = Math.min(RETRY_LONGEST_MS, RETRY_MS * 2 ** this.failures++);
+      this.retry = setTimeout(() => void this.load(), delay);
+    }
+    this.loading = undefined;
+    this.changed();
+  }
+
+  private stopLoading(): void {
+    clearTimeout(this.retry);
+    this.retry = undefined;
+    this.loading?.abort();
+    this.loading = undefined;
+  }
+}
