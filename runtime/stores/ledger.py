@@ -107,7 +107,7 @@ class SqliteLedger:
 
     def _see(self, newest_us: Mapping[str, int], oldest_us: Mapping[str, int]) -> None:
         self._db.executemany(
-            "update holes set to_us = ? where asset = ? and to_us is null and from_us <= ?",
+            "update holes set to_us = ? where asset = ? and to_us is null and from_us < ?",
             [(us, asset, us) for asset, us in oldest_us.items()],
         )
         self._db.executemany(

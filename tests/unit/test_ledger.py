@@ -163,6 +163,7 @@ def test_a_hole_begins_at_the_last_receipt_and_ends_at_the_next(ledger: SqliteLe
         Hole(asset="B", from_us=90, to_us=None, reason="killed"),
     ]
     ledger.post([entry(2, at_us=140)])  # of the spool: it was there before the hole
+    ledger.post([entry(4, at_us=150)])  # and so was the newest of them
     assert ledger.holes(asset="A")[0].to_us is None
     ledger.post([entry(3, at_us=300)])
     assert ledger.holes(asset="A") == [Hole(asset="A", from_us=150, to_us=300, reason="killed")]
