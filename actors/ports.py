@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from tickwire.market.candle_rows import CandleRow
 from tickwire.market.ledger import EntryPostings
 from tickwire.market.ownership import EpochRecord
 from tickwire.market.rows import Row
+from tickwire.messages.candles import Candle
 from tickwire.messages.clients import ToServer
 from tickwire.messages.lifecycle import LinkState
 from tickwire.messages.telemetry import Telemetry
@@ -106,6 +108,20 @@ class Store(Protocol):
 
     def newest_ts_us(self, pair: str) -> int | None:
         """The newest tick's stamp of an asset, None if it has none."""
+
+    def write_candles(self, rows: Sequence[CandleRow]) -> int | None:
+        """Make all candles present, atomically; of two states of one candle the better known stays.
+
+        Which is better says `market.candle_rows.worth`: so an older state that comes again never replaces a newer.
+        Returns how many were new or better, None where the store doesn't tell. Raises as `write` does; a store that
+        has no table of candles is StoreMisconfigured.
+        """
+
+    def candles(self, asset: str, timeframe: str, from_ts: int, until_ts: int, limit: int) -> Sequence[Candle]:
+        """Closed candles with from_ts <= timestamp < until_ts (seconds UTC), ascending, at most the newest `limit`.
+
+        Raises as `ticks` does; a store that has no table of candles is StoreMisconfigured.
+        """
 
     def hurry(self, hurried: bool) -> None:
         """Whether calls from now on take at most 4 s, because somebody waits for them, or 10 s."""

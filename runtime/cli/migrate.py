@@ -74,6 +74,7 @@ def _supabase(url: "SupabaseUrl", settings: "Settings") -> None:
     try:
         opened.open()
         opened.check_key()
+        opened.check_candles()
     except StoreMisconfigured as error:
         if MIGRATE not in str(error):
             raise

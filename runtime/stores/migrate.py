@@ -7,6 +7,7 @@ from pathlib import Path
 import psycopg
 
 from tickwire.actors.ports import StoreMisconfigured, StoreUnavailable
+from tickwire.runtime.stores.candle_table import CANDLES
 from tickwire.runtime.stores.migrations import Migration, migrations
 from tickwire.runtime.stores.postgres import Connection, check_schema, connect, explain
 from tickwire.runtime.stores.verdicts import one_line
@@ -37,9 +38,8 @@ def migrate(dsn: str, *, tell: Callable[[str], None]) -> None:
             f"{one_line(str(error))}; run it as the owner of historical_ticks (on Supabase the user postgres)"
         ) from error
     except psycopg.errors.UniqueViolation as error:
-        raise StoreMisconfigured(
-            f"{one_line(str(error))}; delete the rows that repeat a tick_uid, then run it again"
-        ) from error
+        rows = "rows of candles that repeat" if error.diag.table_name == CANDLES else "rows that repeat a tick_uid"
+        raise StoreMisconfigured(f"{one_line(str(error))}; delete the {rows}, then run it again") from error
     except psycopg.Error as error:
         raise explain(error) from error
 

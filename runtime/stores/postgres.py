@@ -15,7 +15,10 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from tickwire.actors.ports import StoreError, StoreMisconfigured, StoreRefusedRows, StoreUnavailable
+from tickwire.market.candle_rows import CandleRow
 from tickwire.market.rows import Row
+from tickwire.messages.candles import Candle
+from tickwire.runtime.stores.candle_table import candle_json, fit, stored_candle, within_time
 from tickwire.runtime.stores.limits import CallTimedOut, Limits, within
 from tickwire.runtime.stores.prices import plain
 from tickwire.runtime.stores.table import BAD_VALUE, SECOND_US, TABLE, first_fault, missing_columns, values
@@ -31,6 +34,8 @@ _COPY = (_HERE / "postgres_copy.sql").read_bytes()
 _INSERT = (_HERE / "postgres_insert.sql").read_bytes()
 _TICKS = (_HERE / "postgres_ticks.sql").read_bytes()
 _NEWEST = (_HERE / "postgres_newest.sql").read_bytes()
+_WRITE_CANDLES = (_HERE / "postgres_candles.sql").read_bytes()
+_CANDLES = (_HERE / "postgres_candles_read.sql").read_bytes()
 _SCHEMA = (_HERE / "postgres_schema.sql").read_bytes()
 
 
@@ -71,6 +76,20 @@ class PostgresStore:
         found = self._call(lambda connection: self._read(connection, _NEWEST, {"pair": pair}))
         return found[0][0] if found else None
 
+    def write_candles(self, rows: Sequence[CandleRow]) -> int | None:
+        kept = fit(rows)
+        return self._call(lambda connection: self._keep(connection, kept)) if kept else 0
+
+    def candles(self, asset: str, timeframe: str, from_ts: int, until_ts: int, limit: int) -> Sequence[Candle]:
+        since, until = within_time(from_ts, until_ts)
+        asked = {"asset": asset, "timeframe": timeframe, "from_ts": since, "until_ts": until, "limit": limit}
+        ((found,),) = self._call(lambda connection: self._read(connection, _CANDLES, asked))
+        return [stored_candle(row, timeframe) for row in found]
+
+    def check_candles(self) -> None:
+        """Whether candles could be written: none is. Raises StoreError."""
+        self._call(lambda connection: self._keep(connection, ()))
+
     def hurry(self, hurried: bool) -> None:
         self._wait_s = self._limits.hurried_s if hurried else self._limits.call_s
 
@@ -99,6 +118,12 @@ class PostgresStore:
                     copy.write_row(values(row))
             cursor.execute(_INSERT + b";\ncommit")
             return cursor.rowcount  # of the first of the two
+
+    def _keep(self, connection: Connection, rows: Sequence[CandleRow]) -> int:
+        with self._transaction(connection):
+            ((changed,),) = connection.execute(_WRITE_CANDLES, {"rows": candle_json(rows)}).fetchall()
+            connection.execute(b"commit")
+        return int(changed)
 
     def _read(self, connection: Connection, query: bytes, asked: dict[str, object]) -> list[tuple[Any, ...]]:
         with self._transaction(connection):

@@ -2,5 +2,5 @@
 select quote_ident(relnamespace::regnamespace::text) || '.' || quote_ident(relname)
 from pg_index
 join pg_class on pg_class.oid = indexrelid
-where indrelid = to_regclass('historical_ticks') and not indisvalid
-  and relname in ('historical_ticks_uid', 'historical_ticks_pair_timestamp')
+where indrelid in (to_regclass('historical_ticks'), to_regclass('candles')) and not indisvalid
+  and relname in ('historical_ticks_uid', 'historical_ticks_pair_timestamp', 'candles_asset_timeframe_timestamp')

@@ -4,11 +4,14 @@ NORMAL survives the end of the process, SIGKILL included; a loss of power may ta
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tickwire.actors.ports import StoreError, StoreMisconfigured, StoreRefusedRows, StoreUnavailable
+from tickwire.market.candle_rows import CandleRow
 from tickwire.market.rows import Row
+from tickwire.messages.candles import Candle
+from tickwire.runtime.stores.candle_table import CANDLES, candle_values, fit, stored_candle, within_time
 from tickwire.runtime.stores.limits import Limits
 from tickwire.runtime.stores.prices import plain
 from tickwire.runtime.stores.table import (
@@ -26,6 +29,9 @@ _CREATE = (_HERE / "sqlite_table.sql").read_text()
 _INSERT = (_HERE / "sqlite_insert.sql").read_text()
 _TICKS = (_HERE / "sqlite_ticks.sql").read_text()
 _NEWEST = (_HERE / "sqlite_newest.sql").read_text()
+_CREATE_CANDLES = (_HERE / "sqlite_candles_table.sql").read_text()
+_UPSERT_CANDLES = (_HERE / "sqlite_candles.sql").read_text()
+_CANDLES = (_HERE / "sqlite_candles_read.sql").read_text()
 
 _TYPES = {"tick_uid": "text", "ts_us": "integer", "recv_us": "integer", "source": "text"}
 _WAIT = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_NOMEM", "SQLITE_INTERRUPT")
@@ -58,16 +64,16 @@ class SqliteStore:
         if rejected is not None:
             raise StoreRefusedRows(BAD_VALUE, rejected)
         try:
-            return self._insert(rows)
+            return self._put(_INSERT, map(values, rows))
         except sqlite3.Error as error:
             raise self._explain(error) from error
 
-    def _insert(self, rows: Sequence[Row]) -> int:
+    def _put(self, statement: str, rows: Iterable[Sequence[object]]) -> int:
         db = self._connected()
         before = db.total_changes
         db.execute("begin immediate")
         try:
-            db.executemany(_INSERT, map(values, rows))
+            db.executemany(statement, rows)
             db.execute("commit")
         finally:
             if db.in_transaction:  # an error: SQLite rolls back by itself after some of them, not after all
@@ -88,6 +94,24 @@ class SqliteStore:
         except sqlite3.Error as error:
             raise self._explain(error) from error
         return None if found is None else found[0]
+
+    def write_candles(self, rows: Sequence[CandleRow]) -> int | None:
+        kept = fit(rows)
+        try:
+            return self._put(_UPSERT_CANDLES, map(candle_values, kept))
+        except sqlite3.Error as error:
+            raise self._explain(error) from error
+
+    def candles(self, asset: str, timeframe: str, from_ts: int, until_ts: int, limit: int) -> Sequence[Candle]:
+        since, until = within_time(from_ts, until_ts)
+        asked = {"asset": asset, "timeframe": timeframe, "from_ts": since, "until_ts": until, "limit": limit}
+        try:
+            cursor = self._connected().execute(_CANDLES, asked)
+            names = [name for name, *_ in cursor.description]
+            newest_first = [dict(zip(names, row, strict=True)) for row in cursor]
+        except sqlite3.Error as error:
+            raise self._explain(error) from error
+        return [stored_candle(row, timeframe) for row in reversed(newest_first)]
 
     def hurry(self, hurried: bool) -> None:
         self._wait_s = self._limits.hurried_s if hurried else self._limits.call_s
@@ -133,6 +157,8 @@ class SqliteStore:
         match name:
             case "historical_ticks":
                 db.execute(_CREATE)
+            case "candles":
+                db.execute(_CREATE_CANDLES)
             case "historical_ticks_uid":
                 db.execute(f"create unique index {UID_INDEX} on {TABLE} (tick_uid)")
             case "historical_ticks_pair_timestamp":
@@ -173,4 +199,6 @@ def lacking(db: sqlite3.Connection) -> list[str]:
         if unique
     )
     pair_index = "historical_ticks_pair_timestamp"
-    return found + ([] if keyed else [UID_INDEX]) + ([] if pair_index in indexes else [pair_index])
+    has_candles = db.execute("select count(*) from pragma_table_info(?)", (CANDLES,)).fetchone()[0]
+    indexed = ([] if keyed else [UID_INDEX]) + ([] if pair_index in indexes else [pair_index])
+    return found + indexed + ([] if has_candles else [CANDLES])

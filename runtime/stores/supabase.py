@@ -14,8 +14,11 @@ import httpx
 from pydantic import SecretStr
 
 from tickwire.actors.ports import StoreMisconfigured, StoreRefusedRows, StoreUnavailable
+from tickwire.market.candle_rows import CandleRow
 from tickwire.market.rows import Row
+from tickwire.messages.candles import Candle
 from tickwire.runtime.stores.answers import Answer, judge
+from tickwire.runtime.stores.candle_table import candle_json, fit, stored_candle, within_time
 from tickwire.runtime.stores.limits import CallTimedOut, Limits, within
 from tickwire.runtime.stores.prices import plain
 from tickwire.runtime.stores.table import (
@@ -32,6 +35,7 @@ from tickwire.runtime.stores.verdicts import one_line
 
 if TYPE_CHECKING:
     from postgrest import SyncQueryRequestBuilder, SyncRequestBuilder
+    from supabase import Client
 
 T = TypeVar("T")
 Found = Mapping[str, Any]
@@ -84,6 +88,23 @@ class SupabaseStore:
         found = self._call(newest)
         return _stamp(found[0]) if found else None
 
+    def write_candles(self, rows: Sequence[CandleRow]) -> int:
+        kept = fit(rows)
+        return self._keep(kept) if kept else 0
+
+    def check_candles(self) -> None:
+        """Whether candles could be written: none is. Raises StoreError."""
+        self._keep(())
+
+    def candles(self, asset: str, timeframe: str, from_ts: int, until_ts: int, limit: int) -> Sequence[Candle]:
+        since, until = within_time(from_ts, until_ts)
+        asked = {"of_asset": asset, "of_timeframe": timeframe, "from_s": since, "until_s": until, "most": limit}
+
+        def read(session: "SupabaseSession") -> list[Candle]:
+            return [stored_candle(row, timeframe) for row in session.function("tickwire_candles", asked)]
+
+        return self._call(read)
+
     def hurry(self, hurried: bool) -> None:
         self._wait_s = self._limits.hurried_s if hurried else self._limits.call_s
 
@@ -115,6 +136,10 @@ class SupabaseStore:
             return answer.count
 
         return self._call(upsert)
+
+    def _keep(self, rows: Sequence[CandleRow]) -> int:
+        asked = {"candle_rows": candle_json(rows)}
+        return self._call(lambda session: int(session.function("tickwire_write_candles", asked)))
 
     def _pages(
         self, session: "SupabaseSession", pair: str, from_us: int, to_us: int, limit: int
@@ -172,16 +197,19 @@ class SupabaseSession:
             follow_redirects=False,
             trust_env=False,
         )
-        self._table: Callable[[], SyncRequestBuilder] | None = None
+        self._client: Client | None = None
         self._socket: socket.socket | None = None
         self._shut = False
         self.answer = Answer()
         """What HTTP said to the last request."""
 
     def table(self) -> "SyncRequestBuilder":
-        if self._table is None:
-            self._table = self._connected()
-        return self._table()
+        return self.client().table(TABLE)
+
+    def client(self) -> "Client":
+        if self._client is None:
+            self._client = self._connected()
+        return self._client
 
     def rows(self, query: "SyncQueryRequestBuilder") -> list[Found]:
         """A question's rows. Raises ValueError where the answer is not PostgREST's.
@@ -191,6 +219,13 @@ class SupabaseSession:
         data: object = query.execute().data
         if not self.answer.json or not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
             raise ValueError("it holds no rows")
+        return data
+
+    def function(self, name: str, arguments: dict[str, Any]) -> Any:
+        """What a function of the database's answers. Raises ValueError where the answer is not PostgREST's."""
+        data: Any = self.client().rpc(name, arguments).execute().data
+        if not self.answer.json:
+            raise ValueError("it is no JSON")
         return data
 
     def run(self, work: Callable[["SupabaseSession"], T]) -> T:
@@ -213,14 +248,13 @@ class SupabaseSession:
     def close(self) -> None:
         self._http.close()
 
-    def _connected(self) -> "Callable[[], SyncRequestBuilder]":
+    def _connected(self) -> "Client":
         from supabase import ClientOptions, create_client
 
         options = ClientOptions(
             httpx_client=self._http, auto_refresh_token=False, persist_session=False, postgrest_client_retry=False
         )
-        client = create_client(self._url, self._key.get_secret_value(), options)
-        return lambda: client.table(TABLE)
+        return create_client(self._url, self._key.get_secret_value(), options)
 
     def _trace(self, request: httpx.Request) -> None:
         request.extensions["trace"] = self._connecting

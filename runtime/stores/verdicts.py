@@ -18,11 +18,14 @@ MIGRATE = "run `tickwire migrate` with this store"
 _REMEDIES = (
     (
         "42501",
-        "grant select and insert on historical_ticks to this role, with policies for both under row level security",
+        "grant select and insert on historical_ticks (for candles on assets, too, and select, insert and update on"
+        " candles) to this role, with policies for each under row level security",
     ),
     ("42P01", MIGRATE),
+    ("42883", MIGRATE),
     ("42703", MIGRATE),
     ("42P10", MIGRATE),
+    ("PGRST202", MIGRATE),
     ("PGRST204", MIGRATE),
     ("PGRST205", MIGRATE),
     ("PGRST3", "check the key of the store"),

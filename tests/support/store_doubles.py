@@ -13,7 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tickwire.actors.ports import StoreError, StoreRefusedRows
+from tickwire.market.candle_rows import CandleRow, worth
 from tickwire.market.rows import Row
+from tickwire.messages.candles import Candle
+from tickwire.runtime.stores.candle_table import fit
 from tickwire.runtime.stores.prices import plain
 from tickwire.runtime.stores.table import BAD_VALUE, first_fault
 
@@ -37,6 +40,11 @@ class MemoryTable:
     """In the order they were inserted."""
     writes: list[int] = field(default_factory=list)
     """Rows of each write that was asked for, failed ones too."""
+    kept: dict[tuple[str, str, int], CandleRow] = field(default_factory=dict)
+    """Candles by asset, timeframe, opening second."""
+    candle_writes: list[int] = field(default_factory=list)
+    candle_fault: StoreError | None = None
+    """Of calls about candles alone."""
     opened: int = 0
     slice_rows: int = 50
     batch_rows: int = 5000
@@ -108,6 +116,29 @@ class MemoryStore:
     def newest_ts_us(self, pair: str) -> int | None:
         self._answer()
         return max((_stamp(row) for row in self._table.rows if row.pair == pair), default=None)
+
+    def write_candles(self, rows: Sequence[CandleRow]) -> int | None:
+        self._table.candle_writes.append(len(rows))
+        self._answer_candles()
+        best = fit(rows)
+        if any(row.asset in self._table.refused_pairs for row in best):
+            raise StoreRefusedRows("23514", "the table's own constraint")
+        kept, better = self._table.kept, 0
+        for row in best:
+            if row.key not in kept or worth(row.candle) > worth(kept[row.key].candle):
+                kept[row.key] = row
+                better += 1
+        return better
+
+    def candles(self, asset: str, timeframe: str, from_ts: int, until_ts: int, limit: int) -> Sequence[Candle]:
+        self._answer_candles()
+        kept = sorted(key for key in self._table.kept if key[:2] == (asset, timeframe) and from_ts <= key[2] < until_ts)
+        return [self._table.kept[key].candle for key in kept[-limit:]] if limit else []
+
+    def _answer_candles(self) -> None:
+        self._answer()
+        if self._table.candle_fault is not None:
+            raise self._table.candle_fault
 
     def hurry(self, hurried: bool) -> None:
         self.hurried = hurried

@@ -40,7 +40,7 @@ class Engine(Protocol):
         """What QuFLX's writer inserts."""
 
     def refuse_pair(self, pair: str) -> None:
-        """Add a constraint to the table."""
+        """Add a constraint to both tables."""
 
     def close(self) -> None: ...
 
@@ -109,6 +109,10 @@ class SqliteEngine(_Stores):
             f"create trigger refusing before insert on historical_ticks when new.pair = '{pair}'"
             " begin select raise(abort, 'not that pair'); end"
         )
+        self.sql(
+            f"create trigger refusing_too before insert on candles when new.asset = '{pair}'"
+            " begin select raise(abort, 'not that asset'); end"
+        )
 
 
 class PostgresEngine(_Stores):
@@ -134,6 +138,7 @@ class PostgresEngine(_Stores):
 
     def refuse_pair(self, pair: str) -> None:
         self.sql(f"alter table historical_ticks add check (pair <> '{pair}')")
+        self.sql(f"alter table assets add check (symbol <> '{pair}')")
 
     def close(self) -> None:
         super().close()

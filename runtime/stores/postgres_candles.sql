@@ -1,0 +1,1 @@
+select tickwire_write_candles(%(rows)s::text)
