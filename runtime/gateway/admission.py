@@ -23,7 +23,7 @@ class Limits:
     connections_per_address: int = 2048
     """A proxy in front is one address."""
     clients: int = 3000
-    """Of /ws; those over it are told to try later."""
+    """Of /ws and of Socket.IO together; those over it are told to try later."""
     clients_per_address: int = 1500
     handshake_s: float = 5.0
     """From connecting to a whole request's head."""
@@ -126,9 +126,12 @@ class Places:
         self._taken: Counter[str] = Counter()
         self._total = 0
 
+    def has_room(self, address: str) -> bool:
+        return self._total < self._most and self._taken.get(address, 0) < self._most_per_address
+
     def take(self, address: str) -> bool:
         """Take a place; False if there is none."""
-        if self._total >= self._most or self._taken[address] >= self._most_per_address:
+        if not self.has_room(address):
             return False
         self._total += 1
         self._taken[address] += 1

@@ -66,8 +66,14 @@ class Edge:
     async def _on_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Of Socket.IO: /ws is not an application's."""
         headers = Headers(scope=scope)
+
+        async def send_redacted(message: Message) -> None:
+            if message.get("text"):
+                message["text"] = self._redaction.text(message["text"])
+            await send(message)
+
         if self._policy.refusal(headers.get("host"), headers.get("origin")) is None:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, send_redacted)
             return
         self._refused()
         await receive()

@@ -1,24 +1,37 @@
-"""uvicorn's HTTP/1.1 connection with limits: how many at once, and how long a request's head may take."""
+"""uvicorn's HTTP/1.1 connection with limits: how many at once, how long a request's head may take, and how long a
+client may take nothing of what it asked for."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, cast
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.protocols.websockets.auto import AutoWebSocketsProtocol
 
 from tickwire.runtime.gateway.admission import Places
 from tickwire.runtime.gateway.edge import SOCKET_IO
 
 
 class HttpConnection(H11Protocol):
-    def __init__(self, places: Places, head_s: float, **uvicorns: Any) -> None:
-        """`head_s`: for a request's head to be whole; a handshake of /ws is one."""
+    def __init__(
+        self,
+        places: Places,
+        socket_io: Callable[..., asyncio.Protocol],
+        *,
+        head_s: float,
+        stalled_s: float,
+        **uvicorns: Any,
+    ) -> None:
+        """`socket_io` makes what takes over at an upgrade there. `head_s`: for a request's head to be whole; a
+        handshake of /ws is one. `stalled_s`: so long may written bytes wait without any room being made."""
         super().__init__(**uvicorns)
         self._places = places
+        self._socket_io = socket_io
         self._head_s = head_s
+        self._stalled_s = stalled_s
         self._address: str | None = None
         self._head_timer: asyncio.TimerHandle | None = None
+        self._cut: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as its base
         super().connection_made(transport)
@@ -44,9 +57,21 @@ class HttpConnection(H11Protocol):
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         self._leave()
         if event.target.startswith(f"{SOCKET_IO}/".encode()):
-            # uvicorn's own, with an application behind it
-            self.ws_protocol_class = cast(type[asyncio.Protocol], AutoWebSocketsProtocol)
+            self.ws_protocol_class = cast(type[asyncio.Protocol], self._socket_io)
         super().handle_websocket_upgrade(event)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._cut = self.loop.call_later(self._stalled_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._spare()
+        super().resume_writing()
+
+    def _spare(self) -> None:
+        if self._cut is not None:
+            self._cut.cancel()
+            self._cut = None
 
     def _await_head(self) -> None:
         self._head_timer = self.loop.call_later(self._head_s, self.transport.abort)
@@ -59,6 +84,7 @@ class HttpConnection(H11Protocol):
     def _leave(self) -> None:
         """It is no HTTP connection (any more)."""
         self._head_is_here()
+        self._spare()
         if self._address is not None:
             self._places.give_back(self._address)
             self._address = None

@@ -18,3 +18,7 @@ class Redaction:
         if self._pattern is None or not any(known in body for known in self._known):
             return body
         return self._pattern.sub(lambda found: b"*" * len(found[0]), body)
+
+    def text(self, text: str) -> str:
+        """The same of a WebSocket's text."""
+        return self(text.encode()).decode() if self._known else text

@@ -22,7 +22,9 @@ from tickwire.runtime.gateway.fanout import Fanout
 from tickwire.runtime.gateway.http_connection import HttpConnection
 from tickwire.runtime.gateway.loop import LoopFactory, fastest
 from tickwire.runtime.gateway.loop import run as run_loop
-from tickwire.runtime.gateway.quflx.mount import MESSAGE_BYTES, Quflx
+from tickwire.runtime.gateway.quflx.gate import MESSAGE_BYTES
+from tickwire.runtime.gateway.quflx.mount import Quflx
+from tickwire.runtime.gateway.quflx.websocket import SocketIoConnection
 from tickwire.runtime.gateway.redaction import Redaction
 from tickwire.runtime.gateway.services import Services
 from tickwire.runtime.gateway.site import make_site
@@ -157,8 +159,13 @@ class HttpServer:
         def make_connection(*, server_state: ServerState, **_: Any) -> Connection:
             return Connection(fanout, policy, clients, limits, server_state)
 
+        def make_socket_io(**uvicorns: Any) -> SocketIoConnection:
+            return SocketIoConnection(limits.slow_s, **uvicorns)
+
         def make_http(**uvicorns: Any) -> HttpConnection:
-            return HttpConnection(connections, limits.handshake_s, **uvicorns)
+            return HttpConnection(
+                connections, make_socket_io, head_s=limits.handshake_s, stalled_s=limits.silent_s, **uvicorns
+            )
 
         site = make_site(self._services, policy, refused, Redaction(self._access.secrets), quflx)
         http, ws = cast(type[asyncio.Protocol], make_http), cast(type[asyncio.Protocol], make_connection)

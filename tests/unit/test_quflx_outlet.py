@@ -1,12 +1,12 @@
 """What a Socket.IO client that does not keep up gets, and what it costs the others: nothing."""
 
 import asyncio
-from typing import Any
 
 import pytest
 import socketio
 
-from tickwire.runtime.gateway.quflx.outlet import CONFLATE_AT, MOST_WAITING, NAMESPACE, SLOW_BEATS, Outlet
+from tickwire.runtime.gateway.quflx.outlet import NAMESPACE, SLOW_BEATS, Outlet
+from tickwire.runtime.gateway.quflx.send_queue import BEHIND_PACKETS, MOST_BYTES, SendQueue
 
 pytestmark = pytest.mark.timeout(20)
 
@@ -16,7 +16,7 @@ class Engine:
 
     def __init__(self) -> None:
         self.closed = self.closing = False
-        self.queue: asyncio.Queue[Any] = asyncio.Queue()
+        self.queue = SendQueue()
 
     def take_all(self) -> list[str]:
         taken = []
@@ -66,11 +66,11 @@ def test_a_slow_client_gets_the_latest_of_each_subject_once_it_can_and_others_ge
             heard += quick.take_all()
         stage.outlet.to_room("room", "redis_update", 999, subject="b")
         assert len(heard) == 200
-        assert slow.queue.qsize() == CONFLATE_AT
-        assert stage.outlet.conflated == 200 - CONFLATE_AT + 1
+        assert slow.queue.qsize() == BEHIND_PACKETS
+        assert stage.outlet.conflated == 200 - BEHIND_PACKETS + 1
         assert stage.outlet.settle(), "nothing is paid while it takes nothing"
         before = slow.take_all()
-        assert before[-1].endswith(f",{CONFLATE_AT - 1}]")
+        assert before[-1].endswith(f",{BEHIND_PACKETS - 1}]")
         assert not stage.outlet.settle()
         assert [each.rpartition(",")[2] for each in slow.take_all()] == ["199]", "999]"]
 
@@ -81,7 +81,7 @@ def test_what_is_owed_comes_before_what_is_newer() -> None:
     async def play() -> None:
         stage = Stage()
         slow = await stage.client("slow")
-        for number in range(CONFLATE_AT + 5):
+        for number in range(BEHIND_PACKETS + 5):
             stage.say(number)
         slow.take_all()
         stage.say(500)
@@ -95,12 +95,42 @@ def test_what_is_owed_comes_before_what_is_newer() -> None:
 def test_a_client_that_takes_nothing_is_sent_away_and_its_queue_is_bounded() -> None:
     async def play() -> None:
         stage = Stage()
-        stalled = await stage.client("stalled")
-        for number in range(3 * MOST_WAITING):
-            stage.say(number, subject=None)
-        assert stalled.queue.qsize() == MOST_WAITING
+        stalled, quick = await stage.client("stalled"), await stage.client("quick")
+        answer = "x" * 40_000
+        for _ in range(100):
+            stage.outlet.to_room("room", "cached_historical_data", answer)
+            quick.take_all()
+        assert MOST_BYTES - 2 * len(answer) < stalled.queue.held <= MOST_BYTES
         await stage.outlet.check()
-        assert [why for _, why in stage.dropped] == ["too slow for what it is subscribed to"]
+        assert stage.dropped == [("stalled", "too slow for what it is subscribed to")]
+
+    asyncio.run(play())
+
+
+def test_few_but_large_packets_make_a_client_slow_too() -> None:
+    async def play() -> None:
+        stage = Stage()
+        slow = await stage.client("slow")
+        stage.outlet.to_room("room", "cached_historical_data", "x" * 100_000)
+        assert stage.say(1) == 0, "the tick is owed, not queued"
+        slow.take_all()
+        assert not stage.outlet.settle()
+        assert slow.take_all() == ['2["redis_update",1]']
+
+    asyncio.run(play())
+
+
+def test_a_cleared_queue_takes_the_goodbye_and_the_end() -> None:
+    async def play() -> None:
+        stage = Stage()
+        full = await stage.client("full")
+        for _ in range(100):
+            stage.outlet.to_room("room", "cached_historical_data", "x" * 40_000)
+        full.queue.put_nowait(None)  # the end is taken whatever waits
+        full.queue.clear()
+        assert (full.queue.held, full.queue.overflowed) == (0, False)
+        stage.say(1)
+        assert full.take_all() == ['2["redis_update",1]']
 
     asyncio.run(play())
 
@@ -109,7 +139,7 @@ def test_a_client_that_never_catches_up_is_sent_away() -> None:
     async def play() -> None:
         stage = Stage()
         await stage.client("behind")
-        for number in range(CONFLATE_AT + 1):
+        for number in range(BEHIND_PACKETS + 1):
             stage.say(number)
         for _ in range(SLOW_BEATS):
             await stage.outlet.check()

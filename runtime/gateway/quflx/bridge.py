@@ -41,6 +41,7 @@ class Follow:
 
     def __init__(self, begun: "asyncio.Task[None]") -> None:
         self.begun = begun
+        self.relearning: asyncio.Task[None] | None = None
         self.holds: Counter[tuple[Kind, str]] = Counter()
         self.minute = FormingCandle(MINUTE)
 
@@ -160,7 +161,10 @@ class Bridge:
 
     def put_ticks(self, frame: TicksFrame | GapFrame) -> None:
         follow = self._follows.get(frame.asset)
-        if follow is None or isinstance(frame, GapFrame):
+        if follow is None:
+            return
+        if isinstance(frame, GapFrame):  # the minute lacks ticks that the candle cache may have
+            follow.relearning = asyncio.create_task(self._learn_minute(frame.asset))
             return
         for piece in frame.pieces:
             rows = orjson.loads(b"[%b]" % piece.rows)

@@ -43,7 +43,7 @@ class Events:
         self._services = services
         self._sessions = sessions
         self._directory = directory
-        self.handlers: Mapping[str, Handler] = {
+        self._handlers: Mapping[str, Handler] = {
             "subscribe_redis_updates": self.subscribe_redis_updates,
             "unsubscribe_redis_updates": self.unsubscribe_redis_updates,
             "get_cached_historical_data": self.get_cached_historical_data,
@@ -60,6 +60,12 @@ class Events:
             "unsubscribe_monitor": self.unsubscribe_monitor,
             "check_status": self.check_status,
         }
+
+    def handler(self, event: str) -> Handler:
+        """Raises Refusal."""
+        if event not in self._handlers:
+            raise Refusal(f"{event!r:.60} is no event that is answered here")
+        return self._handlers[event]
 
     # -- v1: updates
 
@@ -116,16 +122,21 @@ class Events:
     # -- v1: status and streams
 
     async def get_redis_status(self, session: Session, _said: Any) -> None:
-        info = expect(
-            await ask(self._services.monitor, "metrics collector", lambda to: RedisInfoRequested(reply_to=to)),
-            RedisInfoAnswered,
-        )
+        info = await self._redis_info()
         assets = expect(
             await ask(self._services.gateway, "gateway", lambda to: AssetsRequested(announced=False, reply_to=to)),
             AssetsAnswered,
         ).assets
         status = shapes.redis_status(info, await self._services.state(), assets, self._now())
         await self._say(session, "redis_status", status)
+
+    async def _redis_info(self) -> RedisInfoAnswered:
+        """A Redis that hangs holds up whoever reads from it, too."""
+        try:
+            answer = await ask(self._services.monitor, "metrics collector", lambda to: RedisInfoRequested(reply_to=to))
+            return expect(answer, RedisInfoAnswered)
+        except Unanswered as error:
+            return RedisInfoAnswered(info={}, error=str(error))
 
     async def start_stream(self, session: Session, said: Any) -> None:
         try:

@@ -1,4 +1,4 @@
-"""The application at `/socket.io/`: handshakes, tokens, limits, errors. In the event loop.
+"""The application at `/socket.io/`: handshakes, tokens, ends, errors. In the event loop.
 
 Host and Origin are the edge's matter, as for all of HTTP. A token comes in the Authorization header, in the query's
 `token` or, as socket.io-client sends it, in `auth: {token}`.
@@ -19,19 +19,20 @@ from tickwire.market.spelling import AmbiguousAsset, UnknownAsset
 from tickwire.runtime.gateway.admission import Limits, Places, Policy
 from tickwire.runtime.gateway.directory import Directory
 from tickwire.runtime.gateway.fanout import Fanout
-from tickwire.runtime.gateway.health import readiness
-from tickwire.runtime.gateway.quflx import shapes
 from tickwire.runtime.gateway.quflx.bridge import Bridge
-from tickwire.runtime.gateway.quflx.events import MONITOR, Events, Handler
-from tickwire.runtime.gateway.quflx.outlet import Outlet
+from tickwire.runtime.gateway.quflx.doorway import Doorway
+from tickwire.runtime.gateway.quflx.events import Events
+from tickwire.runtime.gateway.quflx.gate import MESSAGE_BYTES, Gate
+from tickwire.runtime.gateway.quflx.outlet import NAMESPACE, Outlet
+from tickwire.runtime.gateway.quflx.packets import Event
 from tickwire.runtime.gateway.quflx.refusals import Refusal
+from tickwire.runtime.gateway.quflx.send_queue import SendQueue
 from tickwire.runtime.gateway.quflx.sessions import Session, Sessions
+from tickwire.runtime.gateway.quflx.standing import Standing
 from tickwire.runtime.gateway.services import Services, Unanswered
 from tickwire.runtime.gateway.tokens import BadToken, bearer
 
 PATH = "/socket.io"
-MESSAGE_BYTES = 1024 * 1024
-"""Of a client's packet: a few thousand candles for the cache."""
 NAMELESS_BEATS = 5
 """Seconds for which a transport may be open without a Socket.IO connection on it."""
 
@@ -42,41 +43,36 @@ class Quflx:
     def __init__(
         self, services: Services, fanout: Fanout, policy: Policy, places: Places, limits: Limits, directory: Directory
     ) -> None:
-        self._services = services
         self._fanout = fanout
         self._policy = policy
-        self._limits = limits
-        self._server = socketio.AsyncServer(
+        server = self._server = socketio.AsyncServer(
             async_mode="asgi",
             cors_allowed_origins=[],  # the edge decides, for all of HTTP alike
             max_http_buffer_size=MESSAGE_BYTES,
+            http_compression=False,  # the edge looks for secrets in what leaves
             logger=False,
             engineio_logger=False,
         )
-        self._app: ASGIApp = socketio.ASGIApp(self._server)
-        outlet = self._outlet = Outlet(self._server, self._drop)
-        bridge = Bridge(fanout, services, outlet)
-        bridge.on_status, bridge.on_beat = self._on_status, self._on_beat
-        self._sessions = Sessions(self._server, bridge, places, limits)
-        self._events = Events(self._server, services, self._sessions, directory)
+        server.eio.create_queue = SendQueue
+        self._outlet = Outlet(server, self._send_away)
+        bridge = Bridge(fanout, services, self._outlet)
+        self._sessions = Sessions(server, bridge, places, limits)
+        self._events = Events(server, services, self._sessions, directory)
+        self._standing = Standing(server, services, self._sessions, self._outlet)
+        self._doorway = Doorway(
+            server, limits, on_event=self._on_event, refuse=self._refuse, send_away=self._send_away, run=self._run
+        )
+        self._app: ASGIApp = Gate(socketio.ASGIApp(server), server.eio.sockets, self._doorway.has_room, self._count)
         self._tasks: set[asyncio.Task[None]] = set()
         self._nameless: dict[str, int] = {}
         """Engine.IO's sid → beats for which nobody has connected on it."""
-        self._redis = "up"
-        self._server.on("connect", self._connect)
-        self._server.on("disconnect", self._disconnect)
-        for event, handler in self._events.handlers.items():
-            self._server.on(event, self._guarded(handler))
+        server.on("connect", self._connect)
+        server.on("disconnect", self._disconnect)
+        bridge.on_status, bridge.on_beat = self._on_status, self._on_beat
         fanout.add(bridge)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if "sid" not in parse_qs(scope["query_string"].decode("latin-1")) and self._is_full():
-            await _busy(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
-
-    def _is_full(self) -> bool:
-        return len(self._server.eio.sockets) >= self._limits.clients
+        await self._app(scope, receive, send)
 
     async def close(self) -> None:
         """Send everybody away and end what runs in the background."""
@@ -87,7 +83,7 @@ class Quflx:
                 await socket.close(wait=False)
         await self._server.shutdown()
 
-    # -- clients
+    # -- clients come and go
 
     async def _connect(self, sid: str, request: dict[str, Any], auth: Any = None) -> None:
         scope = request["asgi.scope"]
@@ -96,75 +92,76 @@ class Quflx:
             until = self._policy.until(_token(request, auth))
             self._sessions.open(sid, client[0] if client else "", until)
         except (BadToken, Refusal) as error:
-            self._fanout.refused += 1
+            self._count()
             raise NotAdmitted(str(error)) from error
         self._run(self._greet(sid))
 
     async def _greet(self, sid: str) -> None:
         """After the connection is confirmed: what comes before, its client does not hear."""
         await asyncio.sleep(0)
-        status = shapes.connection_status(await self._services.state(), self._now())
-        await self._server.emit("connection_status", status, to=sid)
+        await self._standing.greet(sid)
 
     async def _disconnect(self, sid: str, *_reason: object) -> None:
         self._sessions.close(sid)
         self._outlet.forget(sid)
 
-    async def _drop(self, sid: str, why: str) -> None:
-        self._fanout.refused += 1
-        self._sessions.close(sid)
-        self._outlet.forget(sid)
-        engine_sid = self._server.manager.eio_sid_from_sid(sid, "/")
-        socket = self._server.eio.sockets.get(engine_sid) if engine_sid is not None else None
-        if socket is not None:
-            while not socket.queue.empty():  # what it never took, so that the goodbye is next
-                socket.queue.get_nowait()
+    async def _send_away(self, engine_sid: str, why: str) -> None:
+        """With a reason and a goodbye, in place of whatever it never took."""
+        socket = self._server.eio.sockets.get(engine_sid)
+        if socket is None or socket.closed or socket.closing:
+            return
+        self._count()
+        socket.queue.clear()
+        sid = self._server.manager.sid_from_eio_sid(engine_sid, NAMESPACE)
+        if sid is not None:
             await self._server.emit("error", {"message": why}, to=sid)
             await self._server.disconnect(sid)
+        await self._end(engine_sid)
 
-    def _guarded(self, handler: Handler) -> Any:
-        async def handle(sid: str, *arguments: Any) -> None:
-            session = self._sessions.get(sid)
-            if session is None:
-                return
-            now = asyncio.get_running_loop().time()
-            session.allowance.earn(now)
-            if not session.allowance.spend():
-                await self._drop(sid, f"over {self._limits.messages_per_s:g} messages a second")
-                return
-            async with session.turn:
-                await self._answer(handler, session, arguments[0] if arguments else {})
+    async def _end(self, engine_sid: str) -> None:
+        """Whether its client helps or not."""
+        socket = self._server.eio.sockets.get(engine_sid)
+        if socket is not None:
+            with suppress(EngineIOError):
+                await socket.close(wait=False)
 
-        return handle
+    # -- events
 
-    async def _answer(self, handler: Handler, session: Session, said: Any) -> None:
+    async def _on_event(self, engine_sid: str, event: Event) -> None:
+        session = self._session_on(engine_sid)
+        if session is None:
+            return
+        async with session.turn:
+            if self._sessions.get(session.sid) is session:
+                await self._answer(session, event)
+                if event.ack is not None:
+                    self._outlet.acknowledge(engine_sid, event.ack)
+
+    async def _answer(self, session: Session, event: Event) -> None:
         try:
-            await handler(session, said)
+            await self._events.handler(event.name)(session, event.said)
         except (Refusal, UnknownAsset, AmbiguousAsset) as error:
-            self._fanout.refused += 1
-            for event in ("error", "redis_error"):
-                await self._server.emit(event, {"message": str(error)}, to=session.sid)
+            await self._say_refused(session, str(error))
         except Unanswered as error:
             await self._server.emit("redis_error", {"message": str(error)}, to=session.sid)
+
+    async def _refuse(self, engine_sid: str, why: str) -> None:
+        session = self._session_on(engine_sid)
+        if session is not None:
+            await self._say_refused(session, why)
+
+    async def _say_refused(self, session: Session, why: str) -> None:
+        self._count()
+        for event in ("error", "redis_error"):
+            await self._server.emit(event, {"message": why}, to=session.sid)
+
+    def _session_on(self, engine_sid: str) -> Session | None:
+        return self._sessions.get(self._server.manager.sid_from_eio_sid(engine_sid, NAMESPACE) or "")
 
     # -- for everybody
 
     def _on_status(self) -> None:
-        if len(self._sessions):
-            self._run(self._say_status())
-
-    async def _say_status(self) -> None:
-        state = await self._services.state()
-        now, ready = self._now(), readiness(state)
-        status = shapes.connection_status(state, now)
-        before, self._redis = self._redis, ready["redis"]["state"]
-        for sid in self._sessions.sids():
-            await self._server.emit("connection_status", status, to=sid)
-            if before == "up" and self._redis == "degraded":
-                detail = ready["redis"].get("detail") or "down"
-                await self._server.emit("redis_error", {"message": f"Redis is {detail}"}, to=sid)
-        for each in shapes.system_statuses(ready, now):
-            self._outlet.to_room(MONITOR, "system_status", each)
+        self._run(self._standing.changed())
 
     def _on_beat(self) -> None:
         if self._server.eio.sockets:
@@ -172,17 +169,23 @@ class Quflx:
 
     async def _beat(self) -> None:
         await self._outlet.check()
-        for sid in self._sessions.expired():
-            await self._drop(sid, "the token has expired; come back with another")
-        named = {self._server.manager.eio_sid_from_sid(sid, "/") for sid in self._sessions.sids()}
+        for engine_sid in map(self._engine_sid, self._sessions.expired()):
+            await self._send_away(engine_sid, "the token has expired; come back with another")
+        named = set(map(self._engine_sid, self._sessions.sids()))
         self._nameless = {
             sid: self._nameless.get(sid, 0) + 1 for sid in list(self._server.eio.sockets) if sid not in named
         }
         for sid, beats in self._nameless.items():
             if beats > NAMELESS_BEATS:
-                await self._server.eio.disconnect(sid)
+                await self._end(sid)
+
+    def _engine_sid(self, sid: str) -> str:
+        return str(self._server.manager.eio_sid_from_sid(sid, NAMESPACE))
 
     # --
+
+    def _count(self) -> None:
+        self._fanout.refused += 1
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         """In the background, kept until it ends: asyncio itself keeps no task."""
@@ -195,9 +198,6 @@ class Quflx:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _now(self) -> float:
-        return self._services.clock.now_us() / 1e6
-
 
 def _token(request: dict[str, Any], auth: Any) -> str | None:
     given = auth.get("token") if type(auth) is dict else None
@@ -205,14 +205,3 @@ def _token(request: dict[str, Any], auth: Any) -> str | None:
         return given
     query = parse_qs(request.get("QUERY_STRING", ""))
     return bearer(request.get("HTTP_AUTHORIZATION")) or query.get("token", [None])[0]
-
-
-async def _busy(scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["type"] == "websocket":
-        await receive()
-        await send({"type": "websocket.close", "code": 1013, "reason": "too many connections; try again later"})
-        return
-    body = b'{"message":"too many connections; try again later"}'
-    headers = [(b"content-type", b"application/json"), (b"retry-after", b"5")]
-    await send({"type": "http.response.start", "status": 503, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -7,23 +7,20 @@ long is sent away. What a conflated `redis_update` says of the minute covers the
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import orjson
 import socketio
 from engineio.packet import MESSAGE
 from engineio.packet import Packet as EnginePacket
-from socketio.packet import EVENT
+from socketio.packet import ACK, EVENT
 
 NAMESPACE = "/"
-CONFLATE_AT = 64
-"""Packets that wait for a client: beyond these it gets the latest of each subject only."""
-MOST_WAITING = 2048
-"""Beyond these a client is gone, also by what must not be conflated."""
 SLOW_BEATS = 10
 """Seconds for which a client may be behind without once catching up."""
 
 
 class Outlet:
     def __init__(self, server: socketio.AsyncServer, drop: Callable[[str, str], Awaitable[None]]) -> None:
-        """`drop(sid, why)` sends a client away."""
+        """`drop(engine_sid, why)` sends a client away."""
         self._server = server
         self._drop = drop
         self._owed: dict[str, dict[str, EnginePacket]] = {}
@@ -37,25 +34,25 @@ class Outlet:
         packet = None
         count = 0
         for sid, engine_sid in list(self._server.manager.get_participants(NAMESPACE, room)):
-            packet = packet or self._packet(event, data)
+            packet = packet or EnginePacket(MESSAGE, f"{EVENT}{orjson.dumps([event, data]).decode()}")
             count += self._put(sid, engine_sid, packet, subject)
         return count
 
-    def _packet(self, event: str, data: object) -> EnginePacket:
-        encoded = self._server.packet_class(EVENT, namespace=NAMESPACE, data=[event, data]).encode()
-        return EnginePacket(MESSAGE, encoded)
+    def acknowledge(self, engine_sid: str, number: int) -> None:
+        """To a client that wants to know when its request is done."""
+        socket = self._server.eio.sockets.get(engine_sid)
+        if socket is not None:
+            socket.queue.put_nowait(EnginePacket(MESSAGE, f"{ACK}{number}[]"))
 
     def _put(self, sid: str, engine_sid: str, packet: EnginePacket, subject: str | None) -> bool:
         socket = self._server.eio.sockets.get(engine_sid)
         if socket is None or socket.closed or socket.closing:
             return False
-        waiting = socket.queue.qsize()
-        if subject is not None and (waiting >= CONFLATE_AT or subject in self._owed.get(sid, ())):
+        if subject is not None and (socket.queue.behind or subject in self._owed.get(sid, ())):
             self._owed.setdefault(sid, {})[subject] = packet
             self.conflated += 1
             return False
-        if waiting < MOST_WAITING:
-            socket.queue.put_nowait(packet)
+        socket.queue.put_nowait(packet)
         return True
 
     def settle(self) -> bool:
@@ -64,26 +61,24 @@ class Outlet:
             socket = self._socket(sid)
             if socket is None:
                 del self._owed[sid]
-            elif socket.queue.qsize() < CONFLATE_AT // 2:
+            elif socket.queue.relieved:
                 for packet in owed.values():
                     socket.queue.put_nowait(packet)
                 del self._owed[sid]
         return bool(self._owed)
 
     async def check(self) -> None:
-        """Once a second: send away who is too slow."""
+        """Once a second: send away who is too slow, or has more waiting than may wait."""
         self._slow = {sid: self._slow.get(sid, 0) + 1 for sid in self._owed}
-        full = [sid for sid, _ in self._server.manager.get_participants(NAMESPACE, None) if self._is_full(sid)]
-        for sid in {*full, *(sid for sid, beats in self._slow.items() if beats > SLOW_BEATS)}:
-            await self._drop(sid, "too slow for what it is subscribed to")
+        slow = {sid for sid, beats in self._slow.items() if beats > SLOW_BEATS}
+        for sid, engine_sid in list(self._server.manager.get_participants(NAMESPACE, None)):
+            socket = self._server.eio.sockets.get(engine_sid)
+            if sid in slow or (socket is not None and socket.queue.overflowed):
+                await self._drop(engine_sid, "too slow for what it is subscribed to")
 
     def forget(self, sid: str) -> None:
         self._owed.pop(sid, None)
         self._slow.pop(sid, None)
-
-    def _is_full(self, sid: str) -> bool:
-        socket = self._socket(sid)
-        return socket is not None and socket.queue.qsize() >= MOST_WAITING
 
     def _socket(self, sid: str) -> Any:
         engine_sid = self._server.manager.eio_sid_from_sid(sid, NAMESPACE)

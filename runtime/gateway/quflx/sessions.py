@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import socketio
 
-from tickwire.runtime.gateway.admission import Allowance, Limits, Places
+from tickwire.runtime.gateway.admission import Limits, Places
 from tickwire.runtime.gateway.quflx.bridge import Bridge, Kind, room_of
 from tickwire.runtime.gateway.quflx.refusals import Refusal
 
@@ -21,7 +21,6 @@ class Session:
     address: str
     until: float
     """When its token ends, in seconds UTC."""
-    allowance: Allowance
     holds: dict[Hold, None] = field(default_factory=dict)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Its requests are done one after the other."""
@@ -48,9 +47,7 @@ class Sessions:
         """Raises Refusal."""
         if not self._places.take(address):
             raise Refusal("too many connections; try again later")
-        limits = self._limits
-        allowance = Allowance(limits.messages_burst, limits.messages_per_s, time.monotonic())
-        self._sessions[sid] = Session(sid, address, until, allowance)
+        self._sessions[sid] = Session(sid, address, until)
         self._bridge.browsers = len(self._sessions)
 
     def close(self, sid: str) -> None:
