@@ -69,7 +69,7 @@ interface Drawn {
 function useChart({ asset, timeframe, theme, bars, decimals, onPoint }: Drawn) {
   const stage = useRef<HTMLDivElement>(null);
   const chart = useRef<CandleChart>(null);
-  const { candles, onNearStart } = bars;
+  const { candles, onNearStart, isLoading } = bars;
   const older = useRef(onNearStart);
   useEffect(() => {
     older.current = onNearStart;
@@ -86,8 +86,8 @@ function useChart({ asset, timeframe, theme, bars, decimals, onPoint }: Drawn) {
   useEffect(() => chart.current?.dress(), [theme]);
   useEffect(() => {
     chart.current?.decimals(decimals);
-    chart.current?.show(`${asset} ${timeframe}`, SECONDS[timeframe] ?? 60, candles);
-  }, [asset, timeframe, candles, decimals]);
+    chart.current?.show(`${asset} ${timeframe}`, SECONDS[timeframe] ?? 60, candles, !isLoading);
+  }, [asset, timeframe, candles, decimals, isLoading]);
   return stage;
 }
 

@@ -47,7 +47,7 @@ export const WatchRow = memo(function WatchRow({ id, info, selected, opens, onSe
         <span className="arrow" aria-hidden="true">{ARROWS[move]}</span>
         <span data-price="">{price(last, decimals)}</span>
       </span>
-      <span className="row-change" data-change="" data-move={moveOf(0, change)}>
+      <span className="row-change" data-change="" data-move={moveOf(0, change && Number(change.toFixed(2)))}>
         {change === undefined ? NONE : `${signed(change, 2)} %`}
       </span>
       <span className="row-rate" data-rate="">{rate(info.rate)}<span className="unit">/s</span></span>

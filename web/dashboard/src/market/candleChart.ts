@@ -56,6 +56,7 @@ export class CandleChart {
   private length = 0;
   private precision = -1;
   private marked = "";
+  private placed = false;
 
   constructor(container: HTMLElement, private readonly events: Events) {
     this.chart = createChart(container, {
@@ -65,8 +66,8 @@ export class CandleChart {
       timeScale: { timeVisible: true, rightOffset: 4, minBarSpacing: 1 },
       rightPriceScale: { scaleMargins: { top: 0.08, bottom: 0.2 } },
     });
-    this.activity = this.strip("activity", { top: 0.87, bottom: 0.02 });
-    this.quality = this.strip("quality", { top: 0.985, bottom: 0 });
+    this.activity = this.strip("activity", { top: 0.9, bottom: 0.02 });
+    this.quality = this.strip("quality", { top: 0.99, bottom: 0 });
     this.candles = this.chart.addSeries(CandlestickSeries, {});
     this.markers = createSeriesMarkers(this.candles, []);
     this.chart.subscribeCrosshairMove((event) => this.events.onPoint(event.time as number | undefined));
@@ -80,9 +81,10 @@ export class CandleChart {
     this.chart.remove();
   }
 
-  /** `key` names asset and timeframe: another one begins anew, the same one keeps what is in view. */
-  show(key: string, seconds: number, candles: readonly Candle[]): void {
+  /** `key` names asset and timeframe: another one begins anew, the same one keeps what is in view, once it is `complete`. */
+  show(key: string, seconds: number, candles: readonly Candle[], complete: boolean): void {
     const another = key !== this.key;
+    if (another) this.placed = false;
     const before = this.known;
     this.key = key;
     this.seconds = seconds;
@@ -91,7 +93,9 @@ export class CandleChart {
     if (changed === undefined) this.fill();
     else for (const candle of changed) this.draw(candle);
     this.mark();
-    if ((another || before.length === 0) && candles.length > 0) this.place();
+    if (this.placed || candles.length === 0) return;
+    this.place();
+    this.placed = complete;
   }
 
   decimals(decimals: number): void {

@@ -50,7 +50,7 @@ function Accounts({ audit }: { readonly audit: Audit }) {
           <tbody>{audit.accounts.map((account) => <AccountRow key={account.asset} account={account} />)}</tbody>
         </table>
       </div>
-      {audit.unreadable_entries > 0 && <p className="panel-foot bad">⚠ {plural(audit.unreadable_entries, "entry")} of the spool can't be read.</p>}
+      {audit.unreadable_entries > 0 && <p className="panel-foot bad">⚠ {count(audit.unreadable_entries)} of the spool's entries can't be read.</p>}
       {audit.holes.length > 0 ? (
         <div className="panel-foot">
           <h3>Holes on record</h3>

@@ -11,10 +11,10 @@ interface Layout {
 const BOX = { width: 132, height: 62 };
 
 const WIDE: Layout = {
-  width: 1120, height: 330,
+  width: 1190, height: 330,
   places: {
     feed: [76, 165], ingestor: [308, 165], publisher: [566, 46], channels: [824, 46], spool: [566, 165], outbox: [824, 165],
-    store: [1044, 165], gateway: [566, 284], browsers: [824, 284],
+    store: [1112, 165], gateway: [566, 284], browsers: [824, 284],
   },
 };
 
@@ -84,7 +84,7 @@ function HopLine({ hop, layout, narrow, arrow }: HopProps) {
       {!around && (
         <text x={textX} y={textY} textAnchor="middle">
           <tspan x={textX} className="hop-rate">{hop.rate}</tspan>
-          {hop.latencyOf && <tspan x={textX} dy="30" className="hop-latency">{hop.latencyOf} {hop.latency}</tspan>}
+          {hop.latencyOf && <tspan x={textX} dy={narrow ? 14 : 30} className="hop-latency">{hop.latencyOf} {hop.latency}</tspan>}
         </text>
       )}
     </g>
@@ -94,13 +94,13 @@ function HopLine({ hop, layout, narrow, arrow }: HopProps) {
 /** Rate above the line, latency below it. */
 function labelAt(hop: Hop, narrow: boolean, mid: readonly [number, number], end: readonly [number, number]): readonly [number, number] {
   if (narrow) return [mid[0], mid[1] - 4];
-  return hop.from === "ingestor" && hop.to !== "spool" ? [end[0] - 56, end[1] - 8] : [mid[0], mid[1] - 9];
+  return hop.from === "ingestor" ? [end[0] - 52, end[1] - 9] : [mid[0], mid[1] - 9];
 }
 
 function HopTable({ path }: { readonly path: Path }) {
   const name = (id: StationId) => path.stations.find((station) => station.id === id)?.name ?? id;
   return (
-    <table className="spoken">
+    <div className="spoken"><table>
       <caption>The way of a tick</caption>
       <thead><tr><th scope="col">from</th><th scope="col">to</th><th scope="col">rate</th><th scope="col">latency, mean</th></tr></thead>
       <tbody>
@@ -108,6 +108,6 @@ function HopTable({ path }: { readonly path: Path }) {
           <tr key={`${hop.from} ${hop.to}`}><td>{name(hop.from)}</td><td>{name(hop.to)}</td><td>{hop.rate}</td><td>{hop.latencyOf && `${hop.latencyOf} ${hop.latency}`}</td></tr>
         ))}
       </tbody>
-    </table>
+    </table></div>
   );
 }

@@ -21,6 +21,7 @@ const SERIES: readonly { title: string; of: (flow: Flow) => number | undefined; 
   { title: "Rows pending", of: (flow) => flow.gauges.backlog, format: count },
   { title: "Publish", of: (flow) => flow.publishS, format: milli },
   { title: "Spool commit", of: (flow) => flow.commitS, format: milli },
+  { title: "Forward to Redis", of: (flow) => flow.forwardS, format: milli },
   { title: "Store batch", of: (flow) => flow.storeS, format: milli },
   { title: "Frames to browsers /s", of: (flow) => flow.sent, format: rate },
   { title: "Memory", of: (flow) => flow.gauges.memory, format: bytes },

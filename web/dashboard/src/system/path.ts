@@ -56,7 +56,7 @@ export function describePath(status: RelayStatus | undefined, actors: ActorState
       station("feed", "Feed", status?.system.stream, feeds.length > 1 ? plural(feeds.length, "feed") : (feeds[0] ?? NONE)),
       station("ingestor", "Ingestor", actor("tick_ingestor"), "reads and checks"),
       station("spool", "Spool", actor("buffer_keeper"), gauges.spoolBytes === undefined ? NONE : `${bytes(gauges.spoolBytes)} on disk`),
-      station("outbox", "Redis outbox", status?.redis.state, plural(gauges.outbox ?? 0, "entry").replace("entrys", "entries")),
+      station("outbox", "Redis outbox", status?.redis.state, gauges.outbox === undefined ? NONE : `${count(gauges.outbox)} waiting`),
       station("store", "Store", status?.store.state, pending === undefined || pending === null ? NONE : `${count(pending)} pending`),
       station("publisher", "Publisher", actor("publisher"), "tells Redis"),
       station("channels", "Redis channels", status?.redis.state, gauges.redisClients === undefined ? "updates:ASSET" : plural(gauges.redisClients, "client")),
