@@ -78,8 +78,8 @@ export abstract class Channel<T> extends Cell<Query<T>> {
 
   ask(): void {
     if (!this.line.isOpen) return;
-    this.line.send(this.request());
     this.askAgain(ANSWER_WITHIN_MS);
+    this.line.send(this.request());
   }
 
   onSubscribed(_message: Subscribed): void {

@@ -173,8 +173,9 @@ export class Connection {
     const now = performance.now();
     if (this.probedAt !== undefined) {
       if (now - this.probedAt >= ANSWER_WITHIN_MS) this.lost(this.socket, LOST, "the relay fell silent");
-    } else if (now - this.heardAt >= SILENT_MS && this.events.probe()) {
+    } else if (now - this.heardAt >= SILENT_MS) {
       this.probedAt = now;
+      if (!this.events.probe()) this.probedAt = undefined;
     }
   }
 

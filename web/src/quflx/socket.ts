@@ -18,6 +18,21 @@ export function listen(socket: QuflxSocket, handlers: Handlers): () => void {
   };
 }
 
+const users = new WeakMap<QuflxSocket, Map<string, number>>();
+
+/** One more user of an asset's updates on this socket; returns how to go, which is true for the last one. */
+export function use(socket: QuflxSocket, asset: string): () => boolean {
+  const counts = users.get(socket) ?? new Map<string, number>();
+  users.set(socket, counts);
+  counts.set(asset, (counts.get(asset) ?? 0) + 1);
+  return () => {
+    const left = (counts.get(asset) ?? 1) - 1;
+    if (left > 0) counts.set(asset, left);
+    else counts.delete(asset);
+    return left <= 0;
+  };
+}
+
 /** The answer to one request: the first `event` that `isIt`. Undefined after `withinMs`. */
 export function answer<T>(
   socket: QuflxSocket,

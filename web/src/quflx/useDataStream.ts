@@ -1,7 +1,7 @@
 // QuFLX's hook for a live chart, with its signature and its results, on the Socket.IO events of the relay (docs/quflx-events.md).
 
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
-import { type QuflxSocket, listen, messageOf } from "./socket.js";
+import { type QuflxSocket, listen, messageOf, use } from "./socket.js";
 
 export interface DataStreamOptions {
   readonly maxBufferSize?: number;
@@ -108,6 +108,7 @@ export function useDataStream(
 
   useEffect(() => {
     if (!socket) return undefined;
+    const leave = use(socket, asset); // another hook on this socket may want the same updates
     const onConnect = () => {
       put({ isConnected: true, error: null });
       subscribeToRedis();
@@ -126,7 +127,7 @@ export function useDataStream(
     if (socket.connected) onConnect();
     return () => {
       stop();
-      unsubscribeFromRedis();
+      if (leave()) unsubscribeFromRedis();
     };
   }, [socket, asset, onUpdate, put, subscribeToRedis, unsubscribeFromRedis]);
 
