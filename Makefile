@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help setup run test lint types format lock clean bench prove
+.PHONY: help setup run test web lint types format lock clean bench prove
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -24,6 +24,12 @@ run: setup  ## relay the simulated broker on the embedded Redis; ARGS="…" are 
 
 test: setup  ## all tests; ARGS="…" go to pytest
 	$(BIN)/python -m pytest $(ARGS)
+
+web:  ## the React hooks: types, tests, build (needs Node 20)
+	npm ci --prefix web --ignore-scripts --no-audit --no-fund --loglevel=error
+	npm run --prefix web check
+	npm run --prefix web test
+	npm run --prefix web build
 
 prove: setup  ## the promise in its long form, over an hour: more seeds, 200 faults, 100 kills, outages, a soak
 	$(BIN)/python -m pytest --long tests/simulation tests/faults tests/hostile $(ARGS)
