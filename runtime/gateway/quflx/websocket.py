@@ -7,6 +7,8 @@ from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+CLOSING_S = 2.0
+"""For the client's goodbye."""
 KERNEL_BYTES = 256 * 1024
 """Of the socket's own send buffer: what lies there grows old unseen."""
 
@@ -15,6 +17,7 @@ class SocketIoConnection(WebSocketsSansIOProtocol):
     def __init__(self, stalled_s: float, **uvicorns: Any) -> None:
         """`stalled_s`: so long may written bytes wait without any room being made."""
         super().__init__(**uvicorns)
+        self.close_timeout = CLOSING_S
         self._stalled_s = stalled_s
         self._cut: asyncio.TimerHandle | None = None
 

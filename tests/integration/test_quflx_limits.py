@@ -1,0 +1,231 @@
+"""What Socket.IO clients may not do, and that it is never felt by another, by the log or by the memory."""
+
+import logging
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+import httpx
+import pytest
+import websocket
+from support.gateway import RunningGateway, running_gateway
+from support.socketio_raw import RawPolling, RawSocket
+from support.ticks import columns, received
+from support.tickwire_process import eventually
+
+from tickwire.messages.candles import Candle
+from tickwire.messages.lifecycle import LinkChanged
+from tickwire.messages.telemetry import ClientsMeasured
+from tickwire.runtime.gateway.admission import Access, Limits
+
+pytestmark = pytest.mark.timeout(60)
+
+HANDSHAKE = "/socket.io/?EIO=4&transport=polling"
+
+
+@pytest.fixture
+def gateway() -> Iterator[RunningGateway]:
+    with running_gateway() as running:
+        running.make_ready()
+        running.tell(received(1, columns("A", 1, 3)))
+        running.settle()
+        yield running
+
+
+def candles(count: int) -> list[Candle]:
+    return [
+        Candle(timestamp=60 * i, open=1.0, high=2.0, low=0.5, close=1.5, volume=0, is_closed=True, timeframe="1m",
+               ticks=9, quality="live")
+        for i in range(1, count + 1)
+    ]  # fmt: skip
+
+
+def measured(gateway: RunningGateway) -> ClientsMeasured:
+    seen = len(gateway.metrics.got(ClientsMeasured))
+    eventually(lambda: len(gateway.metrics.got(ClientsMeasured)) > seen + 1, "it is measured anew")
+    return gateway.metrics.got(ClientsMeasured)[-1]
+
+
+# -- what cannot be read
+
+
+@pytest.mark.parametrize(
+    "frame",
+    ["x", "7", "bQUJD", b"\x04\x05", "4", "2" + "[" * 3000, "4" + "[" * 3000, "42", "42[]", "42[1]", '42["a"', "43[]",
+     '451-["a",{"_placeholder":true,"num":0}]', '42["a",' + "[" * 2000, "40" + '{"a":' * 700, '40["no object"]'],
+)  # fmt: skip
+def test_what_cannot_be_read_ends_the_connection_and_leaves_no_traceback(
+    gateway: RunningGateway, caplog: pytest.LogCaptureFixture, frame: str | bytes
+) -> None:
+    with caplog.at_level(logging.WARNING), RawSocket(gateway.url) as other, RawSocket(gateway.url) as hostile:
+        other.join()
+        hostile.join().send(frame)
+        assert hostile.is_ended()
+        other.emit("check_status")
+        assert other.until("backend_status")["clients"] == 1
+    assert not [record.getMessage() for record in caplog.records]
+
+
+@pytest.mark.parametrize("body", [b"", b"x", b"\xff\xfe", b"d=4", b"bQUJD", b"42[\x1ex", b"42[]"])
+def test_bodies_that_cannot_be_read_leave_no_traceback(
+    gateway: RunningGateway, caplog: pytest.LogCaptureFixture, body: bytes
+) -> None:
+    with caplog.at_level(logging.WARNING), RawPolling(gateway.url).join() as hostile:
+        hostile.http.post(hostile.path, content=body)
+        with RawPolling(gateway.url).join() as other:
+            other.post('42["check_status"]')
+            assert other.until("backend_status")["socket_io_ready"]
+    assert not [record.getMessage() for record in caplog.records]
+
+
+@pytest.mark.parametrize("name", ["connect", "disconnect", "connect_error", "*", "message", "open", "__class__"])
+def test_no_client_calls_a_handler_that_is_no_event(gateway: RunningGateway, name: str) -> None:
+    with RawSocket(gateway.url) as client:
+        client.join().emit(name, {"asset": "A"})
+        message = client.until("error")["message"]
+        assert name in message
+        assert client.until("redis_error")["message"] == message
+        client.emit("check_status")
+        assert client.until("backend_status")["clients"] == 1
+
+
+def test_a_page_cannot_read_by_a_script_tag(gateway: RunningGateway) -> None:
+    answer = httpx.get(f"{gateway.url}{HANDSHAKE}&j=0", trust_env=False)
+    assert answer.status_code == 400
+    assert "sid" not in answer.text
+
+
+def test_an_ack_comes_when_the_request_is_done(gateway: RunningGateway) -> None:
+    with RawSocket(gateway.url) as client:
+        client.join().send('427["check_status"]')
+        client.until("backend_status")
+        assert client.frame("43") == "437[]"
+
+
+# -- sizes
+
+
+def test_a_message_over_4_kib_is_the_last_one(gateway: RunningGateway) -> None:
+    with RawSocket(gateway.url) as client:
+        client.join().emit("subscribe_asset", "x" * 4096)
+        assert "4096 bytes" in client.until("error")["message"]
+        assert client.is_ended()
+
+
+def test_a_body_over_a_megabyte_is_refused_unread(gateway: RunningGateway) -> None:
+    with RawPolling(gateway.url).join() as client:
+        assert client.post("42" + "x" * 1024 * 1024).status_code in (400, 413)
+
+
+def test_a_stranger_sends_no_body_at_all(gateway: RunningGateway) -> None:
+    answer = httpx.post(f"{gateway.url}{HANDSHAKE}&sid=nobody", content=b"4" * 100_000, trust_env=False)
+    assert answer.status_code == 400
+
+
+def test_all_requests_of_one_body_are_answered(gateway: RunningGateway) -> None:
+    with RawPolling(gateway.url).join() as client:
+        assert client.post(*['42["check_status"]'] * 100).status_code == 200
+        assert [client.until("backend_status")["socket_io_ready"] for _ in range(100)] == [True] * 100
+
+
+def test_requests_that_wait_are_bounded(gateway: RunningGateway) -> None:
+    gateway.cache.silent = True
+    body = "x" * 900_000
+    with RawSocket(gateway.url) as client:
+        client.join()
+        client.emit("get_cached_historical_data", {"asset": "A"})  # holds up what comes behind it
+        for _ in range(3):
+            client.emit("cache_historical_data", {"asset": "A", "data": body})
+        assert "too many requests" in client.until("error")["message"]
+
+
+# -- numbers
+
+
+def test_an_address_has_so_many_connections_with_or_without_a_name() -> None:
+    with running_gateway(Limits(clients_per_address=2)) as small, RawSocket(small.url) as first:
+        first.join()
+        with RawPolling(small.url):
+            assert httpx.get(small.url + HANDSHAKE, trust_env=False).status_code == 503
+            with pytest.raises(websocket.WebSocketBadStatusException):
+                RawSocket(small.url)
+
+        def again() -> bool:
+            return httpx.get(small.url + HANDSHAKE, trust_env=False).status_code == 200
+
+        eventually(again, "the place is given back")
+
+
+def test_who_does_not_connect_is_sent_away(gateway: RunningGateway) -> None:
+    with RawSocket(gateway.url) as idler:
+        assert idler.is_ended()
+
+
+def test_who_keeps_talking_after_the_goodbye_is_cut_off(gateway: RunningGateway) -> None:
+    with RawSocket(gateway.url) as noisy:
+        noisy.join()
+        deadline = time.monotonic() + 20
+        with suppress(websocket.WebSocketException, OSError):
+            while time.monotonic() < deadline:
+                noisy.emit("stop_stream")
+        assert time.monotonic() < deadline
+
+
+# -- who takes nothing
+
+
+def test_who_takes_nothing_is_cut_off_and_the_others_hear_all() -> None:
+    with running_gateway(Limits(slow_s=1.0)) as small:
+        small.cache.candles["A", "1m"] = candles(200)
+        small.tell(received(1, columns("A", 1, 3)))
+        small.settle()
+        few = [(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)]
+        with RawSocket(small.url) as quick, RawSocket(small.url, sockopt=few) as stalled:
+            for client in (quick, stalled):
+                client.join().emit("subscribe_redis_updates", {"asset": "A"})
+            assert quick.until("redis_subscribed") == {"asset": "A"}
+            for _ in range(250):
+                stalled.emit("get_cached_historical_data", {"asset": "A"})
+            eventually(lambda: measured(small).clients == 1, "the stalled one is gone", 30)
+            small.tell(received(2, columns("A", 4, 5)))
+            assert [quick.until("redis_update")["data"]["seq"] for _ in range(5)] == [4, 5, 6, 7, 8]
+            assert stalled.is_ended()
+
+
+# -- what is told
+
+
+def test_an_outage_is_told_though_the_one_before_was_over_while_nobody_was_here(gateway: RunningGateway) -> None:
+    down = LinkChanged(owner="publisher", link="redis", state="degraded", detail="refused by 6379")
+    up = LinkChanged(owner="publisher", link="redis", state="up")
+    with RawSocket(gateway.url) as first:
+        first.join()
+        gateway.tell(down)
+        assert first.until("redis_error")["message"] == "Redis is refused by 6379"
+    eventually(lambda: measured(gateway).clients == 0, "it has gone")
+    gateway.tell(up)
+    gateway.settle()
+    with RawSocket(gateway.url) as second:
+        second.join().until("connection_status")
+        gateway.tell(down)
+        assert second.until("redis_error")["message"] == "Redis is refused by 6379"
+        with RawSocket(gateway.url) as third:
+            third.join()
+            assert third.until("redis_error")["message"] == "Redis is refused by 6379"
+
+
+def test_no_event_repeats_a_secret_whatever_text_it_got_into() -> None:
+    secret = "a-password-that-is-a-secret"
+    with running_gateway(access=Access(secrets=(secret,))) as gateway:
+        gateway.make_ready()
+        gateway.tell(LinkChanged(owner="publisher", link="redis", state="degraded", detail=f"AUTH {secret}"))
+        gateway.settle()
+        with RawSocket(gateway.url) as client, RawPolling(gateway.url).join() as polling:
+            client.join().emit("subscribe_monitor")
+            polling.post('42["subscribe_monitor"]')
+            for each in (client, polling):
+                said = each.until("system_status")
+                while said["service"] != "redis":
+                    said = each.until("system_status")
+                assert said["details"]["detail"] == "AUTH " + "*" * len(secret)
