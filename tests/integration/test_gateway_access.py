@@ -106,7 +106,7 @@ def test_http_takes_no_token_from_its_address(gateway: RunningGateway) -> None:
 def test_the_page_and_the_probes_need_none_and_tell_strangers_no_details(gateway: RunningGateway) -> None:
     gateway.make_ready()
     assert get(gateway, "/").status_code == 200
-    assert get(gateway, "/static/app.js").status_code == 200
+    assert get(gateway, "/static/dashboard.js").status_code == 200
     assert get(gateway, "/healthz").status_code == 200
     assert (get(gateway, "/readyz").status_code, get(gateway, "/readyz").json()) == (200, {"ready": True})
     gateway.tell(FeedChanged(feed="f1", state="down", detail="10.0.0.9 refused"))

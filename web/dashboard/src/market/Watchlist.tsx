@@ -69,8 +69,8 @@ export function Watchlist({ assets, selected, opens, onSelect }: Props) {
       </div>
       {shown.length > 0 && (
         <div className="columns" aria-hidden="true">
-          <span>Asset</span><span>Last ticks</span><span>Price</span>
-          <span title="since the open of today's candle, 00:00 UTC">Day</span><span>Ticks</span>
+          <span>Asset</span><span>Trend</span><span>Price</span>
+          <span title="since the open of today's candle, 00:00 UTC">Day</span><span>Rate</span>
         </div>
       )}
       <WatchNotice assets={assets} wanted={wanted} shown={shown.length} />
