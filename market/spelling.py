@@ -30,6 +30,10 @@ class Spellings:
         for asset in self._known:
             self._short.setdefault(_short(asset), set()).add(asset)
 
+    def __contains__(self, name: str) -> bool:
+        """Whether this is the broker's own spelling."""
+        return name in self._known
+
     def resolve(self, name: str) -> str:
         """The asset in the broker's spelling. Raises UnknownAsset or AmbiguousAsset."""
         if name in self._known:

@@ -17,6 +17,8 @@ class Directory:
 
     async def resolve(self, name: str) -> str:
         """The asset as the broker spells it. Raises UnknownAsset, AmbiguousAsset, Unanswered."""
+        if name in self._spellings:
+            return name
         now = self._services.clock.monotonic()
         if now >= self._until:
             answer = await ask(

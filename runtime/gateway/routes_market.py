@@ -6,10 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from tickwire.market.candle_codec import encode_candles
+from tickwire.market.spelling import AmbiguousAsset, UnknownAsset
 from tickwire.market.timeframes import UnknownTimeframe, parse_timeframe
 from tickwire.market.values import good_asset
 from tickwire.messages.clients import AssetsAnswered, AssetsRequested, AssetUnknown, TicksAnswered, TicksRequested
 from tickwire.messages.history import HistoryFailed, HistoryRequested, HistoryServed
+from tickwire.runtime.gateway.directory import Directory
 from tickwire.runtime.gateway.problems import Problem
 from tickwire.runtime.gateway.routes_system import json_response
 from tickwire.runtime.gateway.services import HISTORY_S, Services, ask, expect
@@ -23,7 +25,7 @@ Timeframe = Annotated[str, Query(max_length=10, description="15s 1m 5m 15m 30m 1
 JSON = "application/json"
 
 
-def market_routes(services: Services) -> APIRouter:
+def market_routes(services: Services, directory: Directory) -> APIRouter:
     routes = APIRouter(prefix="/api/v1", tags=["market"])
 
     @routes.get("/assets")
@@ -37,7 +39,7 @@ def market_routes(services: Services) -> APIRouter:
     @routes.get("/ticks/{asset:path}")
     async def ticks(asset: str, limit: TicksLimit = 100) -> Response:
         """An asset's newest ticks, oldest first, as in its buffer."""
-        answer = await _ticks(services, _checked(asset), limit)
+        answer = await _ticks(services, await _meant(directory, asset), limit)
         body = b'{"asset":"%b","count":%d,"ticks":[%b]}' % (
             asset.encode(),
             len(answer.ticks),
@@ -48,7 +50,7 @@ def market_routes(services: Services) -> APIRouter:
     @routes.get("/candles/{asset:path}")
     async def candles(asset: str, timeframe: Timeframe = "1m", limit: CandlesLimit = 200) -> Response:
         """An asset's last candles, oldest first; the forming one, if any, is the last."""
-        served = await _history(services, asset, timeframe, limit)
+        served = await _history(services, await _meant(directory, asset), timeframe, limit)
         body = b'{"asset":"%b","timeframe":"%b","count":%d,"source":"%b","candles":%b}' % (
             asset.encode(),
             served.timeframe.encode(),
@@ -61,7 +63,7 @@ def market_routes(services: Services) -> APIRouter:
     @routes.get("/history/{asset:path}")
     async def history(asset: str, timeframe: Timeframe = "1m", limit: CandlesLimit = 200) -> Response:
         """The same in QuFLX's shape: `data` repeats `candles`."""
-        served = await _history(services, asset, timeframe, limit)
+        served = await _history(services, await _meant(directory, asset), timeframe, limit)
         encoded = encode_candles(served.candles)
         body = b'{"ok":true,"asset":"%b","timeframe":"%b","count":%d,"candles":%b,"data":%b}' % (
             asset.encode(),
@@ -81,6 +83,16 @@ def _checked(asset: str) -> str:
     return asset
 
 
+async def _meant(directory: Directory, asset: str) -> str:
+    """The asset in the broker's spelling, whichever of QuFLX's was written; as written where none is known."""
+    try:
+        return await directory.resolve(_checked(asset))
+    except UnknownAsset:
+        return asset
+    except AmbiguousAsset as error:
+        raise Problem(422, "ambiguous_asset", str(error)) from error
+
+
 async def _ticks(services: Services, asset: str, limit: int) -> TicksAnswered:
     answer = await ask(
         services.gateway,
@@ -93,7 +105,6 @@ async def _ticks(services: Services, asset: str, limit: int) -> TicksAnswered:
 
 
 async def _history(services: Services, asset: str, timeframe: str, limit: int) -> HistoryServed:
-    _checked(asset)
     try:
         canonical = parse_timeframe(timeframe)
     except UnknownTimeframe as error:

@@ -146,8 +146,9 @@ class HttpServer:
     def _quflx(self, fanout: Fanout) -> Quflx:
         services, limits = self._services, self._limits
         self._policy = self._make_policy()
+        self._directory = Directory(services)
         self._clients = Places(limits.clients, limits.clients_per_address)
-        return Quflx(services, fanout, self._policy, self._clients, limits, Directory(services))
+        return Quflx(services, fanout, self._policy, self._clients, limits, self._directory)
 
     def _config(self, fanout: Fanout, quflx: Quflx) -> uvicorn.Config:
         policy, limits, clients = self._policy, self._limits, self._clients
@@ -167,7 +168,7 @@ class HttpServer:
                 connections, make_socket_io, head_s=limits.handshake_s, stalled_s=limits.silent_s, **uvicorns
             )
 
-        site = make_site(self._services, policy, refused, Redaction(self._access.secrets), quflx)
+        site = make_site(self._services, self._directory, policy, refused, Redaction(self._access.secrets), quflx)
         http, ws = cast(type[asyncio.Protocol], make_http), cast(type[asyncio.Protocol], make_connection)
         return uvicorn.Config(site, http=http, ws=ws, timeout_graceful_shutdown=GRACEFUL_S, **UVICORN)
 

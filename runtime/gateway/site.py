@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from tickwire.runtime.gateway.admission import Policy
+from tickwire.runtime.gateway.directory import Directory
 from tickwire.runtime.gateway.edge import SOCKET_IO, Edge
 from tickwire.runtime.gateway.page import add_page, load_page
 from tickwire.runtime.gateway.problems import handle_problems
@@ -16,7 +17,12 @@ from tickwire.runtime.gateway.services import Services
 
 
 def make_site(
-    services: Services, policy: Policy, refused: Callable[[], None], redaction: Redaction, quflx: ASGIApp
+    services: Services,
+    directory: Directory,
+    policy: Policy,
+    refused: Callable[[], None],
+    redaction: Redaction,
+    quflx: ASGIApp,
 ) -> Edge:
     """`refused` is called for each request that the policy turns away; `quflx` serves `/socket.io/`."""
     app = FastAPI(
@@ -29,7 +35,7 @@ def make_site(
     )
     handle_problems(app)
     app.include_router(system_routes(services))
-    app.include_router(market_routes(services))
+    app.include_router(market_routes(services, directory))
     app.mount(SOCKET_IO, quflx)
     add_page(app, load_page())
     return Edge(app, policy, refused, redaction)

@@ -229,6 +229,16 @@ def test_history_has_quflx_shape_whatever_the_timeframes_spelling(
     assert (ours["candles"], ours["source"]) == (answer["candles"], "memory")
 
 
+def test_assets_may_be_written_as_quflx_second_generation_does(gateway: RunningGateway, http: httpx.Client) -> None:
+    gateway.tell(AssetsAnnounced(feed="f1", assets=["EURUSD_otc", "#AAPL_otc", "TON-USD", "TONUSD_"]))
+    gateway.cache.candles["#AAPL_otc", "1m"] = candles(3)
+    gateway.settle()
+    assert http.get("/api/v1/history/AAPLOTC").json()["count"] == 3
+    assert http.get("/api/v1/candles/aaplotc").json()["count"] == 3
+    assert http.get("/api/v1/ticks/EURUSDOTC").status_code == 200
+    expect_problem(http.get("/api/v1/history/TONUSD"), 422, "ambiguous_asset")
+
+
 def test_no_candles_yet_of_a_known_asset_is_an_empty_answer(gateway: RunningGateway, http: httpx.Client) -> None:
     gateway.tell(AssetsAnnounced(feed="f1", assets=["A"]))
     gateway.settle()
