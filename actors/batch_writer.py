@@ -1,8 +1,8 @@
 """Moves the outbox stream into the store: stream → store → ack, oldest first, one batch in flight.
 
 Receives  TicksAccepted, SpoolMeasured, FlushRequested, LinkChanged; its own timers
-Sends     BatchStored, BacklogMeasured, RowsQuarantined (MetricsCollector, Gateway), Flushed, OutboxLost (BufferKeeper),
-          LinkChanged
+Sends     BatchStored, BacklogMeasured, RowsQuarantined (MetricsCollector, Gateway), CandlesStored (MetricsCollector),
+          Flushed, OutboxLost (BufferKeeper), LinkChanged
 Owns      a Redis connection (the stream, as a consumer of its group); the store; the quarantine; the ledger
 If it dies  nothing was acknowledged that is not stored: the next incarnation reads its own pending entries first.
 
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from random import Random
 
 from tickwire.actors.backlog import Backlog
+from tickwire.actors.candle_shelf import CandleShelf
 from tickwire.actors.kernel.behaviour import Context
 from tickwire.actors.one_timer import GoOn, OneTimer
 from tickwire.actors.outbox_reader import OutboxReader
@@ -83,6 +84,7 @@ class BatchWriter:
         self._random = random
         self._settings = settings
         self._batch = Batch()
+        self._candles = CandleShelf(lambda stored: self._listeners[0].tell(stored))
         self._pace = Pace(settings.interval_s)
         self._running = self._fast = self._broken_off = False
         self._timer = OneTimer(context)
@@ -109,6 +111,7 @@ class BatchWriter:
             self._quarantine,
             ledger,
             self._batch,
+            self._candles,
             read_entries=settings.read_entries,
             claim_idle_s=settings.claim_idle_s,
         )
@@ -203,12 +206,12 @@ class BatchWriter:
         self._timer.stop()
         self._broken_off = False
         try:
-            if not self._batch and not self._batch.settled and not self._read():
+            if not self._batch and not self._batch.settled and not self._candles and not self._read():
                 self._pending_ticks = 0
                 self._finish(None)
                 return
-            wrote = self._write()
-            if not self._batch:
+            wrote = self._write() if self._batch else self._write_candles()
+            if not self._batch and not self._candles:
                 self._reader.acknowledge()
         except OutboxMissing as error:
             self._keeper.tell(OutboxLost(reason=str(error)))
@@ -251,6 +254,11 @@ class BatchWriter:
         pending = len(self._batch)
         self._tell(BatchStored(rows=len(rows), inserted=inserted, seconds=seconds, pending=pending, assets=assets))
         return len(rows)
+
+    def _write_candles(self) -> int:
+        """The next candles, behind all ticks: entries are acknowledged once they are dealt with."""
+        self._context.fence.check()
+        return self._candles.write(self._store, self._store.most(fast=self._fast))
 
     def _refused(self, rows: Sequence[Row], error: StoreRefusedRows) -> int:
         if len(rows) > 1:

@@ -1,7 +1,7 @@
 """Makes ticks durable: spool first, then the Redis buffer and the outbox stream.
 
-Receives  TicksReceived, BackfillReceived, TicksLost, AssetRequested, FeedChanged, OutboxLost, DrainRequested,
-          LinkChanged
+Receives  TicksReceived, BackfillReceived, TicksLost, CandlesMade, AssetRequested, FeedChanged, OutboxLost,
+          DrainRequested, LinkChanged
 Sends     TicksAccepted, SpoolMeasured, AssetGranted, AssetRefused, AssetReleased, FeedHeld, OutboxForwarded
 Owns      the spool; a Redis connection (lists `ticks:*`, epoch hashes, its outbox stream)
 If it dies  the messages in flight come again; the spool knows the last one taken of each sender, so each is
@@ -18,9 +18,11 @@ from tickwire.actors.forwarder import Forwarder
 from tickwire.actors.kernel.behaviour import Context
 from tickwire.actors.ports import BufferRedis, Clock, PortError, RedisRefused, Spool, SpoolFailed
 from tickwire.actors.unaccepted import Intake, Unaccepted, loss
+from tickwire.actors.waiting_candles import WaitingCandles
 from tickwire.market.ownership import Ownership
 from tickwire.market.packing import pack
 from tickwire.messages.addressing import ReplyTo
+from tickwire.messages.candles import CandlesMade
 from tickwire.messages.lifecycle import (
     DrainRequested,
     FeedChanged,
@@ -85,12 +87,13 @@ class BufferKeeper:
         feeds: Mapping[str, str],
         unaccepted: Unaccepted,
         ownership: Ownership,
+        candles: WaitingCandles,
         settings: BufferKeeperSettings,
     ) -> None:
         """`feeds`: feed → its TickIngestor's id.
 
-        Two outlive incarnations: `unaccepted`, what a full disk did not take, and `ownership`, or a feed could be
-        granted what another one is sending.
+        Three outlive incarnations: `unaccepted` and `candles`, what the spool has not taken, and `ownership`, or a feed
+        could be granted what another one is sending.
         """
         self._context = context
         self._make_redis = redis
@@ -102,6 +105,7 @@ class BufferKeeper:
         self._drains: list[ReplyTo] = []
         self._trouble_told = ""
         self._unaccepted = unaccepted
+        self._candles = candles
         self._trouble = ""
         self._goes_on = False
 
@@ -154,6 +158,8 @@ class BufferKeeper:
 
     def _handle(self, message: object) -> None:
         match message:
+            case CandlesMade():
+                self._candles.add(message.candles)
             case AssetRequested():
                 self._grants.take(message)
             case LinkChanged():
@@ -198,6 +204,10 @@ class BufferKeeper:
         taken_by_redis = self._forwarder.forward(columns, list(zip(rows, payloads, strict=True)))
         forward_seconds = self._clock.monotonic() - committed if taken_by_redis else None
         self._report(sum(m.ticks for m in messages), len(rows), committed - started, forward_seconds)
+
+    def _accept_candles(self) -> None:
+        self._check_bound()
+        self._forwarder.forward((), self._candles.commit(self._spool))
 
     def _on_ticks_lost(self, lost: TicksLost) -> None:
         """Under a sender of its own: messages behind the lost one may be in the spool already."""
@@ -286,6 +296,8 @@ class BufferKeeper:
         self._context.after(self._settings.poll_s, poll)
         if self._unaccepted:
             self._accept([])
+        elif self._candles:
+            self._reach(self._accept_candles)
         if self._redis.link.up:
             if not self._forwarder.checked:
                 self._reach(self._forwarder.reconnected)
@@ -303,8 +315,8 @@ class BufferKeeper:
         self._metrics.tell(measured)
         self._batch_writer.tell(measured)
 
-    def _reach(self, act: Callable[[], None]) -> None:
-        """Do what Redis or the disk may not take now; a trouble that stays is said once."""
+    def _reach(self, act: Callable[[], None]) -> bool:
+        """Do what Redis or the disk may not take now, and say whether; a trouble that stays is logged once."""
         trouble = ""
         try:
             act()
@@ -316,6 +328,7 @@ class BufferKeeper:
                 event = "spool_failed" if isinstance(error, SpoolFailed) else "redis_not_reached"
                 _log.warning(event, error=trouble)
         self._trouble = trouble
+        return not trouble
 
     def _forward_on(self) -> None:
         """Send what Redis has not seen, a chunk a turn so that new ticks need not wait behind it."""
@@ -332,6 +345,8 @@ class BufferKeeper:
             return
         if self._unaccepted:
             self._accept([])
+        while self._candles and not self._unaccepted and self._reach(self._accept_candles):
+            pass
         up = self._redis.link.up and not self._forwarder.trouble
         if up and self._forwarder.behind:
             return

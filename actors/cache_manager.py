@@ -1,8 +1,9 @@
 """Builds candles of all timeframes, keeps `historical:{asset}:{timeframe}`, answers questions about the past.
 
 Receives  TicksReceived, BackfillReceived, HistoryRequested, CandlesOffered, CandlesCleared, HistoryLoaded,
-          ReaderEnded, FeedChanged, LinkChanged
-Sends     CandleClosed (Publisher, Gateway), HistoryServed, HistoryFailed, HistoryMeasured, TicksLeftOut, LinkChanged
+          ReaderEnded, FeedChanged, LinkChanged, DrainRequested
+Sends     CandleClosed (Publisher, Gateway), CandlesMade (BufferKeeper), HistoryServed, HistoryFailed, HistoryMeasured,
+          TicksLeftOut, LinkChanged
 Owns      a Redis connection; a reader thread with a read connection to the store
 If it dies  the candles outlive it (they are given to it); ticks that come again are known by epoch and seq.
 
@@ -20,9 +21,10 @@ from tickwire.actors.offered_candles import OfferedCandles
 from tickwire.actors.one_timer import GoOn, OneTimer
 from tickwire.actors.ports import CacheRedis, Clock, HistoryReader
 from tickwire.market.candle_book import CandleBook
-from tickwire.messages.candles import CandleClosed
+from tickwire.messages.addressing import ReplyTo
+from tickwire.messages.candles import CandleClosed, CandlesMade
 from tickwire.messages.history import CandlesCleared, CandlesOffered, HistoryLoaded, HistoryRequested
-from tickwire.messages.lifecycle import FeedChanged, LinkChanged, ReaderEnded
+from tickwire.messages.lifecycle import Drained, DrainRequested, FeedChanged, LinkChanged, ReaderEnded
 from tickwire.messages.telemetry import TicksLeftOut
 from tickwire.messages.ticks import BackfillReceived, TicksReceived
 
@@ -54,6 +56,7 @@ class CacheManager:
         self._offered = offered
         self._timer = OneTimer(context)
         self._wakes_at: float | None = None
+        self._drains: list[ReplyTo] = []
         self._told = self._logged = (candles.late, candles.ahead)
         self._measured_at = self._logged_at = float("-inf")
 
@@ -63,6 +66,7 @@ class CacheManager:
         self._metrics = context.address("metrics_collector")
         self._gateway = context.address("gateway")
         self._publisher = context.address("publisher")
+        self._keeper = context.address("buffer_keeper")
         self._keys = CandleKeys(self._cache, self._book)
         self._desk = HistoryDesk(
             self._book, self._keys, reader=self._make_reader, clock=self._clock, metrics=self._metrics,
@@ -96,6 +100,8 @@ class CacheManager:
                 self._desk.cleared(message)
             case HistoryLoaded():
                 self._desk.loaded(message)
+            case DrainRequested():
+                self._drains.append(message.reply_to)
             case ReaderEnded():
                 self._desk.ended(message)
             case FeedChanged():
@@ -114,6 +120,12 @@ class CacheManager:
             message = CandleClosed(asset=asset, candle=candle)
             self._publisher.tell(message)
             self._gateway.tell(message)
+        made = self._book.take_made()
+        if made:
+            self._keeper.tell(CandlesMade(candles=made))
+        for reply_to in self._drains:
+            reply_to.tell(Drained(feed=""))
+        self._drains.clear()
 
     def _tell_left_out(self, now: float) -> None:
         """Ticks that no candle shows: counted at most once a second, logged at most once a minute."""

@@ -21,6 +21,7 @@ from tickwire.messages.lifecycle import AssetsAnnounced, FeedChanged, LinkChange
 from tickwire.messages.telemetry import (
     BacklogMeasured,
     BatchStored,
+    CandlesStored,
     ClientsMeasured,
     FeedMeasured,
     HistoryMeasured,
@@ -90,7 +91,7 @@ class MetricsCollector:
                 return True
             case TicksPublished() | TicksAccepted() | SpoolMeasured():
                 self._metrics.record(message)
-            case BatchStored() | BacklogMeasured() | RowsQuarantined():
+            case BatchStored() | BacklogMeasured() | RowsQuarantined() | CandlesStored():
                 self._metrics.record(message)
             case FeedMeasured() | HistoryMeasured() | TicksLeftOut() | ClientsMeasured() | AssetsAnnounced():
                 self._metrics.record(message)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from tickwire.actors.candle_shelf import CandleShelf
 from tickwire.actors.ports import Ledger, OutboxEntry, OutboxRedis, Quarantine
 from tickwire.market.batching import Batch
 from tickwire.market.ledger import Tally
@@ -13,7 +14,7 @@ _log = structlog.get_logger("tickwire.batch_writer")
 
 
 class OutboxReader:
-    """Fills `batch`. All of it raises what OutboxRedis, Quarantine and Ledger raise."""
+    """Fills `batch` and `candles`. All of it raises what OutboxRedis, Quarantine and Ledger raise."""
 
     def __init__(
         self,
@@ -21,6 +22,7 @@ class OutboxReader:
         quarantine: Quarantine,
         ledger: Ledger,
         batch: Batch,
+        candles: CandleShelf,
         *,
         read_entries: int,
         claim_idle_s: float,
@@ -29,6 +31,7 @@ class OutboxReader:
         self._quarantine = quarantine
         self._ledger = ledger
         self._batch = batch
+        self._candles = candles
         self._most = read_entries
         self._claim_idle_s = claim_idle_s
         self._recovered = False
@@ -43,6 +46,7 @@ class OutboxReader:
             raise
         for entry_id, entry in unpacked:
             self._batch.add(entry_id, entry.rows, Tally(entry.rows, entry.counted))
+            self._candles.add(entry.candles)
         return len(entries)
 
     def acknowledge(self) -> None:
@@ -61,6 +65,7 @@ class OutboxReader:
     def forget(self) -> None:
         """What was read and not acknowledged will be read again."""
         self._batch.clear()
+        self._candles.clear()
         self._recovered = False
 
     def _next(self) -> Sequence[OutboxEntry]:

@@ -10,6 +10,7 @@ import structlog
 
 from tickwire.actors.ports import Clock, Store, StoreError, StoreRefusedRows, StoreUnavailable
 from tickwire.market.backoff import Backoff
+from tickwire.market.candle_rows import CandleRow
 from tickwire.market.rows import Row
 from tickwire.messages.lifecycle import LinkChanged, LinkState
 
@@ -78,6 +79,13 @@ class StoreLink:
         self._answered()
         self._size = min(self._store.batch_rows, self._size * 2)
         return inserted
+
+    def write_candles(self, rows: Sequence[CandleRow]) -> int | None:
+        """As `Store.write_candles`; whoever calls hands StoreUnavailable to `failed`."""
+        self._calm_down()
+        changed = self._store.write_candles(rows)
+        self._answered()
+        return changed
 
     def failed(self, error: StoreError) -> None:
         """Hold everything until `retry_s` is over; smaller calls after a time-out."""

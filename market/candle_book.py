@@ -35,6 +35,8 @@ class CandleBook:
         self.late = 0
         self.ahead = 0
         """Ticks that no candle shows; they only grow."""
+        self.made: list[tuple[str, Candle]] = []
+        """Closed candles for the store, with their assets; the owner takes them."""
         self._most = most
         self._assets: OrderedDict[str, AssetCandles] = OrderedDict()
         """The one least recently used first."""
@@ -122,10 +124,16 @@ class CandleBook:
         self._touched.clear()
         return closed
 
+    def take_made(self) -> list[tuple[str, Candle]]:
+        made, self.made = self.made, []
+        return made
+
     def _note(self, name: str, asset: AssetCandles) -> None:
         if asset.changed:
             self.unwritten.update({(name, level): None for level in asset.changed})
             asset.changed.clear()
+        if asset.renewed:
+            self.made += [(name, candle) for candle in asset.take_renewed()]
         order = asset.order
         if order.late or order.ahead:
             self.late += order.late

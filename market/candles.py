@@ -7,10 +7,11 @@ is its newest tick, and goes on from there while it is silent. A bucket without 
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from tickwire.market.bars import Bar, bar_of
 from tickwire.market.coverage import Coverage
-from tickwire.market.rollup import BASE, LENGTHS, Rollup, forget
+from tickwire.market.rollup import BASE, LENGTHS, SLACK, Rollup, forget
 from tickwire.market.tick_bucket import Bucket
 from tickwire.market.tick_order import US, TickOrder
 from tickwire.market.timeframes import TIMEFRAMES
@@ -25,6 +26,19 @@ WRITTEN_OFTEN = TIMEFRAMES.index("15m")
 """With its close the longer ones are written again, too, or they would expire under a live asset."""
 
 
+@dataclass(frozen=True, slots=True)
+class Consulted:
+    """What the store was asked of a timeframe, and said."""
+
+    at: float
+    """Monotonic."""
+    limit: int
+    older: bool
+    """It has candles that are not here."""
+    floor: int
+    """From where candles were held then: if it rises, `older` holds no more."""
+
+
 class AssetCandles:
     """`size` is how many candles a reader of the cache may count on, of each timeframe."""
 
@@ -32,14 +46,18 @@ class AssetCandles:
         self.feed = ""
         self.seeded: set[int] = set()
         """Timeframes (by place) of which Redis was asked what an earlier run knew."""
-        self.consulted: dict[str, tuple[int, int]] = {}
-        """Timeframe → (candles asked of the store, candles it had)."""
+        self.recalled: set[str] = set()
+        """Timeframes with candles that an earlier run left in Redis."""
+        self.consulted: dict[str, Consulted] = {}
         self.closed: list[Candle] = []
         """Live candles that closed, or changed after they had; the owner takes them."""
         self.order = TickOrder()
         self._rollup = Rollup(size, self._base, self._entered)
         self.changed = self._rollup.changed
         """Timeframes (by place) whose closed candles changed; the owner takes them."""
+        self.renewed = self._rollup.renewed
+        self.take_renewed = self._rollup.take_renewed
+        """Closed candles for the store: new ones, and those that are better known; the owner takes them."""
         self._buckets: dict[int, Bucket] = {}
         self._retained: deque[Bucket] = deque()
         self._retained_ticks = 0
@@ -135,7 +153,9 @@ class AssetCandles:
             last = candles[-1]
             end = last.timestamp + (LENGTHS[level] if last.is_closed else 0)
             rollup.at = max(rollup.at, end // BASE * BASE)
+        rollup.known_elsewhere = True
         self._changed(level, [bar.start for bar in taken])
+        rollup.known_elsewhere = False
 
     # -- time
 
@@ -172,6 +192,7 @@ class AssetCandles:
         if before in self._buckets:
             rollup.mark(0, [before])
         for level, over in rollup.ended(before):
+            rollup.renewed[level, over] = None
             rollup.changed.update(range(level, len(LENGTHS)) if level == WRITTEN_OFTEN else (level,))
             if self._is_live:
                 self.closed.append(rollup.show(level, over)[0])
@@ -193,6 +214,14 @@ class AssetCandles:
         if self._rollup.at in self._buckets:
             self._rollup.mark(0, [self._rollup.at])
         return self._rollup.candles(TIMEFRAMES.index(timeframe), limit)
+
+    def held(self, timeframe: str) -> list[Candle]:
+        """All that are kept, as `candles` gives them."""
+        return self.candles(timeframe, self._rollup.keep + SLACK + 1)
+
+    def floor(self, timeframe: str) -> int:
+        """Opening second before which candles were forgotten, 0 where none was."""
+        return self._rollup.floor[TIMEFRAMES.index(timeframe)]
 
     def encoded(self, level: int, limit: int) -> bytes:
         """The last closed ones as a JSON array, oldest first."""

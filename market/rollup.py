@@ -31,6 +31,10 @@ class Rollup:
         """Opening second of the present base bucket: what ended by then is closed."""
         self.changed: set[int] = set()
         """Timeframes (by place) whose closed candles changed; the owner takes them."""
+        self.renewed: dict[tuple[int, int], None] = {}
+        """Closed candles (level, opening second) that are new or better known; the owner takes them."""
+        self.known_elsewhere = False
+        """What becomes known now comes from the store, or was told to it by an earlier run."""
         self.keep = size + MARGIN
         self.outside: list[dict[int, Bar]] = [{} for _ in LENGTHS]
         """What others (the broker, Redis, the store) know."""
@@ -95,6 +99,12 @@ class Rollup:
             shown = self._shown[level][start] = (candle, encoded)
         return shown
 
+    def take_renewed(self) -> list[Candle]:
+        """Closed candles that are new or better known since the last call; what was forgotten meanwhile is left out."""
+        known = [(level, start) for level, start in self.renewed if start in self._bars[level]]
+        self.renewed.clear()
+        return [self.show(level, start)[0] for level, start in known]
+
     def trim(self) -> int:
         """Forget what is older than is shown; returns the oldest base bucket that counts.
 
@@ -109,12 +119,14 @@ class Rollup:
         return self.floor[0]
 
     def _work_out(self, level: int, start: int) -> None:
-        bar = self._resolve(level, start)
-        if bar is not None and bar != self._bars[level].get(start):
+        bar, known = self._resolve(level, start), self._bars[level].get(start)
+        if bar is not None and bar != known:
             self._bars[level][start] = bar
             self._shown[level].pop(start, None)
             if start + LENGTHS[level] <= self.at:
                 self.changed.add(level)
+                if known is not None or not self.known_elsewhere:
+                    self.renewed[level, start] = None
 
     def _resolve(self, level: int, start: int) -> Bar | None:
         own = self._parts(level, start) if level else self._base(start)

@@ -1,5 +1,6 @@
 """Candles as values."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,3 +30,15 @@ class CandleClosed:
 
     asset: str
     candle: Candle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandlesMade:
+    """CacheManager → BufferKeeper: closed candles to be stored, new ones and those that are better known now.
+
+    One that comes twice, or late, does no harm: the store keeps the better known. Losing it costs the stored candle,
+    not the ticks that it was made of.
+    """
+
+    candles: Sequence[tuple[str, Candle]]
+    """(asset, candle)."""

@@ -128,13 +128,17 @@ class FeedHeld:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrainRequested:
-    """The stop's drain → TickIngestor, BufferKeeper: finish what was read. Answered by Drained or OutboxForwarded."""
+    """The stop's drain → TickIngestor, CacheManager, BufferKeeper: finish what was read.
+
+    Answered by Drained, by BufferKeeper with OutboxForwarded.
+    """
 
     reply_to: ReplyTo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drained:
-    """TickIngestor → asker: the socket is closed and everything read from it has been handed on."""
+    """TickIngestor, CacheManager → asker: the socket is closed and everything read from it has been handed on."""
 
     feed: str
+    """Empty where it is CacheManager's: the candles of what was read are handed on."""

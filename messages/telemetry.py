@@ -86,6 +86,16 @@ class RowsQuarantined:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CandlesStored:
+    """BatchWriter → MetricsCollector: candles that the store has now, and those that it does not take."""
+
+    rows: int
+    changed: int | None
+    """New or better known ones, where the store tells."""
+    refused: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryMeasured:
     """CacheManager → MetricsCollector: one answer, where it came from and how long it took."""
 
@@ -123,6 +133,7 @@ Telemetry = (
     | BatchStored
     | BacklogMeasured
     | RowsQuarantined
+    | CandlesStored
     | HistoryMeasured
     | TicksLeftOut
     | ClientsMeasured

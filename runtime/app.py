@@ -23,6 +23,7 @@ from tickwire.actors.publisher import Published, Publisher
 from tickwire.actors.system_state import SystemState
 from tickwire.actors.tick_ingestor import TickIngestor
 from tickwire.actors.unaccepted import Unaccepted
+from tickwire.actors.waiting_candles import WaitingCandles
 from tickwire.config.settings import Settings
 from tickwire.config.urls import RedisServer
 from tickwire.market.backoff import Backoff
@@ -139,6 +140,7 @@ class Actors:
     def _buffer_keeper(self) -> ChildSpec:
         unaccepted = Unaccepted()
         ownership = Ownership()
+        candles = WaitingCandles()
         settings, given = self._settings, self._given
 
         def make(context: Context) -> BufferKeeper:
@@ -157,6 +159,7 @@ class Actors:
                 feeds=given.ingestors,
                 unaccepted=unaccepted,
                 ownership=ownership,
+                candles=candles,
                 settings=BufferKeeperSettings(
                     buffer_size=settings.buffer.size,
                     window_entries=settings.outbox.window_entries,

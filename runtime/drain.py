@@ -1,4 +1,4 @@
-"""The stop's drain: the feeds are read no more, then the spool is forwarded, then the store has all that was accepted.
+"""The stop's drain: the feeds are read no more and their candles handed on, then the spool is forwarded, then stored.
 
 Each step is a question to an actor with a deadline; what the store does not get in time stays in the spool, for the
 next start on the same data directory.
@@ -17,6 +17,7 @@ _log = structlog.get_logger("tickwire.drain")
 
 FEED_S = 3.0
 """The most a feed's ingestor may take to hand on what it has read."""
+CANDLES_S = 1.0
 SPOOL_S = 2.0
 LEAST_S = 0.1
 ROUND_S = 0.05
@@ -35,6 +36,7 @@ def drain(
     deadline = time.monotonic() + within_s
     for ingestor in ingestors:
         _ask(supervisor, ingestor, lambda to: DrainRequested(reply_to=to), min(FEED_S, _left(deadline)))
+    _ask(supervisor, "cache_manager", lambda to: DrainRequested(reply_to=to), min(CANDLES_S, _left(deadline)))
     while True:
         entries = _round(supervisor, deadline)
         if entries == 0:

@@ -15,6 +15,7 @@ from tickwire.messages.lifecycle import AssetsAnnounced, FeedChanged, FeedState,
 from tickwire.messages.telemetry import (
     BacklogMeasured,
     BatchStored,
+    CandlesStored,
     ClientsMeasured,
     FeedMeasured,
     HistoryMeasured,
@@ -85,7 +86,7 @@ class RelayMetrics:
                 self._path.accepted(message)
             case SpoolMeasured():
                 self._path.spooled(message)
-            case BatchStored():
+            case BatchStored() | CandlesStored():
                 self._path.stored(message)
             case BacklogMeasured():
                 self._path.backlog(message)
@@ -203,6 +204,8 @@ class _PathMetrics:
         self._inserted = counter("rows_inserted", "Those that were new, where the store tells.")
         self._store_seconds = histogram("store", "One write to the store.", CALL_S)
         self._pending = gauge("store_pending_rows", "Rows read from the outbox and not yet written.")
+        self._candles = counter("candles_stored", "Closed candles that the store has, so or better known.")
+        self._candles_refused = counter("candles_refused", "Closed candles that the store does not take.")
         self._backlog = gauge("store_backlog_rows", "Rows accepted and not known to be stored, about.")
         self._catching_up = gauge("store_catching_up", "1 while what piled up in an outage is worked off.")
         self._eta = gauge("store_catch_up_eta_seconds", "Until that is done; NaN where no end is in sight.")
@@ -229,7 +232,11 @@ class _PathMetrics:
         self._window.set(message.window_entries)
         self._lost.set(message.lost)
 
-    def stored(self, message: BatchStored) -> None:
+    def stored(self, message: BatchStored | CandlesStored) -> None:
+        if isinstance(message, CandlesStored):
+            self._candles.inc(message.rows)
+            self._candles_refused.inc(message.refused)
+            return
         self._stored.inc(message.rows)
         self._inserted.inc(message.inserted or 0)
         self._store_seconds.observe(message.seconds)

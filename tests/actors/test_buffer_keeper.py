@@ -11,6 +11,7 @@ from support.ticks import EPOCH, START_US, backfill, columns, received, seqs
 from tickwire.actors.buffer_keeper import BufferKeeper, BufferKeeperSettings
 from tickwire.actors.ports import SpoolFailed
 from tickwire.actors.unaccepted import Unaccepted
+from tickwire.actors.waiting_candles import WaitingCandles
 from tickwire.market.ledger import Tally, accounts
 from tickwire.market.ownership import Ownership
 from tickwire.market.packing import unpack, unpack_rows
@@ -58,6 +59,7 @@ class Keeper:
             feeds={"f1": "ingestor:1", "f2": "ingestor:2"},
             unaccepted=self.unaccepted,
             ownership=self.ownership,
+            candles=WaitingCandles(),
             settings=self.settings,
         )
         self.stage.open(self.actor)

@@ -23,6 +23,7 @@ from tickwire.actors.one_timer import OneTimer
 from tickwire.actors.publisher import Publisher
 from tickwire.actors.system_state import SystemState
 from tickwire.actors.unaccepted import Unaccepted
+from tickwire.actors.waiting_candles import WaitingCandles
 from tickwire.market.candle_book import CandleBook
 from tickwire.market.keys import Keys
 from tickwire.market.ownership import Ownership
@@ -92,6 +93,7 @@ class Life:
             feeds={"f1": "ingestor:1"},
             unaccepted=Unaccepted(),
             ownership=self.ownership,
+            candles=WaitingCandles(),
             settings=BufferKeeperSettings(),
         )
 

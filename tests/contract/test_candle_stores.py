@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.postgres import PostgresServer
@@ -63,9 +64,9 @@ def engine(request: pytest.FixtureRequest, make: Make) -> Engine:
     return make(request.param)
 
 
-def candle(number: int = 0, **other: object) -> Candle:
+def candle(number: int = 0, **other: Any) -> Candle:
     """One a minute."""
-    fields: dict[str, object] = {
+    fields: dict[str, Any] = {
         "timestamp": START + 60 * number,
         "open": 1.0653,
         "high": 1.06548,
@@ -77,10 +78,10 @@ def candle(number: int = 0, **other: object) -> Candle:
         "ticks": 118,
         "quality": "live",
     }
-    return Candle(**(fields | other))  # type: ignore[arg-type]
+    return Candle(**(fields | other))
 
 
-def row(number: int = 0, asset: str = ASSET, **other: object) -> CandleRow:
+def row(number: int = 0, asset: str = ASSET, **other: Any) -> CandleRow:
     return CandleRow(asset, candle(number, **other))
 
 
@@ -146,7 +147,7 @@ EQUALLY_WELL = (
 
 @pytest.mark.parametrize("states", [STATES, EQUALLY_WELL])
 def test_whatever_order_a_candles_states_come_in_the_best_known_stays(
-    engine: Engine, states: tuple[dict[str, object], ...]
+    engine: Engine, states: tuple[dict[str, Any], ...]
 ) -> None:
     store = engine.store()
     orders = [*permutations(states)][:: max(1, len([*permutations(states)]) // 24)]
@@ -161,7 +162,7 @@ def test_whatever_order_a_candles_states_come_in_the_best_known_stays(
     assert best([row(**state) for state in reversed(states)]) == [row(**states[-1])]
 
 
-BAD: dict[str, dict[str, object]] = {
+BAD: dict[str, dict[str, Any]] = {
     "price NaN": {"high": float("nan")},
     "price infinite": {"high": float("inf")},
     "price 0": {"low": 0.0},

@@ -45,7 +45,7 @@ def uid_of(tick: Identity) -> str:
 
 def ticks_of(payload: bytes) -> list[Identity]:
     """The ticks of a packed entry."""
-    _, columns, _ = orjson.loads(payload)
+    _, columns, *_ = orjson.loads(payload)
     return [
         Identity(source, asset, stamp, price, ordinal)
         for source, _, asset, _, _, stamps, prices, ordinals, _ in columns

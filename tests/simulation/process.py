@@ -27,6 +27,7 @@ from tickwire.actors.ports import Listener
 from tickwire.actors.publisher import Published, Publisher
 from tickwire.actors.tick_ingestor import TickIngestor
 from tickwire.actors.unaccepted import Unaccepted
+from tickwire.actors.waiting_candles import WaitingCandles
 from tickwire.market.backoff import Backoff
 from tickwire.market.keys import Keys
 from tickwire.market.offset import OffsetEstimator
@@ -157,6 +158,7 @@ class Process:
     def _buffer_keeper(self) -> ChildSpec:
         unaccepted = Unaccepted()
         ownership = Ownership()
+        candles = WaitingCandles()
         given, sizes = self._given, self._given.sizes
 
         def make(context: Context) -> BufferKeeper:
@@ -168,6 +170,7 @@ class Process:
                 feeds=self.ingestors,
                 unaccepted=unaccepted,
                 ownership=ownership,
+                candles=candles,
                 settings=BufferKeeperSettings(
                     buffer_size=sizes.buffer,
                     window_entries=sizes.window_entries,

@@ -6,7 +6,9 @@ from simulation.chance import Chance
 from simulation.clock import SimClock
 
 from tickwire.actors.ports import StoreError, StoreMisconfigured, StoreRefusedRows, StoreUnavailable
+from tickwire.market.candle_rows import CandleRow, worth
 from tickwire.market.rows import Row
+from tickwire.messages.candles import Candle
 
 
 class Table:
@@ -17,6 +19,7 @@ class Table:
         """The rows that are bad data here."""
         self.rows: list[Row] = []
         self.uids: set[str] = set()
+        self.candles: dict[tuple[str, str, int], Candle] = {}
         self.state = "up"
         """up, down, slow (times out) or misconfigured."""
         self.inserting: Callable[[Row], None] = lambda _row: None
@@ -95,6 +98,26 @@ class SimStore:
 
     def newest_ts_us(self, pair: str) -> int | None:
         return max((row.ts_us for row in self._table.rows if row.pair == pair), default=None)
+
+    def write_candles(self, rows: Sequence[CandleRow]) -> int | None:
+        self._point("before a store's write of candles")
+        self._raise_state()
+        lost = self._chance.strikes(self._chance.rates.store_call)
+        if lost and self._chance.random.random() < 0.5:
+            self._chance.fault("store call failed")
+            raise StoreUnavailable("40001")
+        kept = self._table.candles
+        better = [row for row in rows if row.key not in kept or worth(row.candle) > worth(kept[row.key])]
+        kept.update({row.key: row.candle for row in better})
+        if lost:
+            self._chance.fault("store reply lost", f"{len(better)} candles are in")
+            raise self._time_out()
+        return len(better)
+
+    def candles(self, asset: str, timeframe: str, from_ts: int, until_ts: int, limit: int) -> Sequence[Candle]:
+        kept = self._table.candles
+        found = sorted(key for key in kept if key[:2] == (asset, timeframe) and from_ts <= key[2] < until_ts)
+        return [kept[key] for key in found][-limit:]
 
     def hurry(self, hurried: bool) -> None:
         self._limit_s = 3.5 if hurried else 9.0

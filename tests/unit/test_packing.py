@@ -1,13 +1,17 @@
 """Accepted ticks as bytes and back: what the spool and the outbox keep."""
 
+from dataclasses import replace
+
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tickwire.market.candle_rows import CandleRow
 from tickwire.market.identity import tick_uids
-from tickwire.market.packing import UnknownPacking, pack, unpack_rows
+from tickwire.market.packing import UnknownPacking, pack, pack_candles, unpack, unpack_rows
 from tickwire.market.rows import Row
+from tickwire.messages.candles import Candle
 from tickwire.messages.ticks import BackfillReceived, HistoryColumns, TickColumns, TicksReceived
 
 OFFSET_US = 7_200_000_000
@@ -106,8 +110,32 @@ def test_bytes_of_another_making_are_refused(payload: bytes) -> None:
 
 
 def test_a_newer_packing_is_named() -> None:
-    with pytest.raises(UnknownPacking, match="packing version 3, this tickwire knows 2"):
-        unpack_rows(orjson.dumps([3, [], []]))
+    with pytest.raises(UnknownPacking, match="packing version 4, this tickwire knows 2 and 3"):
+        unpack_rows(orjson.dumps([4, [], []]))
+
+
+def test_candles_are_unpacked_as_they_were_packed() -> None:
+    candle = Candle(
+        timestamp=1_756_866_780, open=1.0653, high=1.06548, low=0.0000000123, close=1.0652, volume=0, is_closed=True,
+        timeframe="1m", ticks=118, quality="gap",
+    )  # fmt: skip
+    rows = [CandleRow("#AAPL_otc", candle), CandleRow("XBT/USD", replace(candle, ticks=0, quality="live", volume=2.5))]
+    unpacked = unpack(pack_candles(rows))
+    assert list(unpacked.candles) == rows
+    assert (list(unpacked.rows), list(unpacked.counted)) == ([], [])
+
+
+def test_an_entry_of_ticks_reads_as_it_did_before_there_were_candles() -> None:
+    """Entries wait in spools when tickwire is brought up to date, and back."""
+    payload = pack([live("A", [(1, "1")])])
+    assert orjson.loads(payload)[0] == 2
+    assert list(unpack(payload).candles) == []
+
+
+@pytest.mark.parametrize("candle", [[], ["A", "1m"], "x", None, 7])
+def test_damaged_candles_are_named(candle: object) -> None:
+    with pytest.raises(UnknownPacking):
+        unpack(orjson.dumps([3, [], [], [candle]]))
 
 
 def test_nothing_is_packed_as_nothing() -> None:

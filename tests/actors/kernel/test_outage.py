@@ -15,6 +15,7 @@ from tickwire.actors.kernel import ChildSpec, Context, Stepped, Supervisor, Supe
 from tickwire.actors.ports import Listener, StoreUnavailable
 from tickwire.actors.publisher import Publisher
 from tickwire.actors.unaccepted import Unaccepted
+from tickwire.actors.waiting_candles import WaitingCandles
 from tickwire.market.keys import Keys
 from tickwire.market.ownership import Ownership
 from tickwire.market.rows import Row
@@ -118,6 +119,7 @@ class House:
             feeds={"f1": "ingestor"},
             unaccepted=Unaccepted(),
             ownership=Ownership(),
+            candles=WaitingCandles(),
             settings=self.settings,
         )
 
