@@ -18,6 +18,8 @@ export class Figures {
   /** Most commits of one component in one frame. */
   mostInAFrame = 0;
   longTasks: number[] = [];
+  /** Of frames that took over 50 ms: each script of over 5 ms, and what called it. */
+  longScripts: string[] = [];
   /** Milliseconds of React's rendering in the frame with most of it. */
   longestRender = 0;
   readonly seen: Record<string, Seen> = {};
@@ -35,12 +37,16 @@ export class Figures {
     new PerformanceObserver((list) => {
       for (const { duration } of list.getEntries()) this.longTasks.push(duration);
     }).observe({ type: "longtask" });
+    new PerformanceObserver((list) => {
+      for (const frame of list.getEntries()) this.longScripts.push(...scriptsOf(frame));
+    }).observe({ type: "long-animation-frame" });
   }
 
   /** From now on. */
   begin(): void {
     this.frames = this.mostInAFrame = this.longestRender = 0;
     this.longTasks = [];
+    this.longScripts = [];
     this.commits = {};
   }
 
@@ -66,4 +72,15 @@ export class Figures {
       if (tick.conflated) seen.conflated += 1;
     }
   }
+}
+
+interface LongScript {
+  readonly duration: number;
+  readonly invoker: string;
+}
+
+/** https://w3c.github.io/long-animation-frames */
+function scriptsOf(frame: PerformanceEntry): string[] {
+  const { scripts = [] } = frame as PerformanceEntry & { readonly scripts?: readonly LongScript[] };
+  return scripts.filter(({ duration }) => duration > 5).map(({ duration, invoker }) => `${invoker} ${Math.round(duration)} ms`);
 }
