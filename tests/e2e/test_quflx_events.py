@@ -35,9 +35,10 @@ def clients(relay: Tickwire) -> Iterator[Browsers]:
         yield made
 
 
-@pytest.fixture
+@pytest.fixture(params=TRANSPORTS, ids=lambda each: each[0])
 def browser(clients: Browsers, request: pytest.FixtureRequest) -> Iterator[Browser]:
-    made = clients.connect(request.node.name)
+    """Everything is the same over both transports."""
+    made = clients.connect(request.node.name, transports=request.param)
     yield made
     made.close()
 
@@ -53,13 +54,12 @@ def candle(offset: int) -> dict[str, Any]:
 # -- v1: updates
 
 
-@pytest.mark.parametrize("transports", TRANSPORTS, ids=lambda each: each[0])
-def test_a_subscriber_hears_every_tick_with_the_forming_minute(clients: Browsers, transports: list[str]) -> None:
-    browser = clients.connect(f"updates {transports}", transports=transports)
+def test_a_subscriber_hears_every_tick_with_the_forming_minute(browser: Browser) -> None:
     said = browser.asked("subscribe_redis_updates", {"asset": EUR}, answer="redis_subscribed")
     assert said == {"asset": EUR}
-    updates = [browser.until("redis_update")["data"] for _ in range(20)]
-    browser.close()
+    heard = [browser.until("redis_update") for _ in range(20)]
+    assert {tuple(each) for each in heard} == {("data",)}
+    updates = [each["data"] for each in heard]
     assert [each["seq"] for each in updates] == list(range(updates[0]["seq"], updates[0]["seq"] + 20))
     for each in updates:
         assert list(each) == ["asset", "timestamp", *OHLC, "volume", "date", "price", "seq"]
@@ -233,7 +233,7 @@ def test_a_new_client_is_told_how_the_connection_is(clients: Browsers) -> None:
     said = browser.until("connection_status")
     browser.close()
     assert list(said) == ["status", "chrome", "timestamp"]
-    assert (said["status"], said["chrome"]) == ("connected", "not connected")
+    assert (said["status"], said["chrome"]) == ("connected", "not configured")
     assert is_now(said["timestamp"])
 
 
@@ -258,7 +258,8 @@ def test_an_asset_whose_signs_are_lost_in_the_short_spelling_is_found(browser: B
 
 
 @pytest.mark.timeout(150)
-def test_the_second_generation_hears_of_closed_candles(browser: Browser) -> None:
+def test_the_second_generation_hears_of_closed_candles(clients: Browsers) -> None:
+    browser = clients.connect("candles")
     browser.emit("subscribe_asset", EUR)
     deadline = time.monotonic() + 100
     while True:
@@ -267,6 +268,7 @@ def test_the_second_generation_hears_of_closed_candles(browser: Browser) -> None
             break
         assert time.monotonic() < deadline
     assert list(said) == ["timestamp", "asset", *OHLC, "volume", "timeframe", "is_closed"]
+    browser.close()
     assert (said["timeframe"], said["is_closed"]) == ("1m", True)
 
 
@@ -283,11 +285,21 @@ def test_a_monitor_hears_of_every_service(browser: Browser) -> None:
 
 def test_the_backends_status_is_told(browser: Browser) -> None:
     said = browser.asked("check_status", answer="backend_status")
+    figures = ["redis_connected", "socket_io_ready", "store_connected", "feeds", "clients", "system_state", "timestamp"]
+    assert list(said) == figures
+    assert said["feeds"] == {"simulated": "live"}
     assert (said["redis_connected"], said["socket_io_ready"], said["system_state"]) == (True, True, "healthy")
     assert is_now(said["timestamp"])
 
 
 # -- refusals
+
+
+def test_many_requests_at_once_are_all_answered(browser: Browser) -> None:
+    for _ in range(60):
+        browser.emit("check_status")
+    for _ in range(60):
+        assert browser.until("backend_status")["socket_io_ready"]
 
 
 @pytest.mark.parametrize(
@@ -304,6 +316,7 @@ def test_the_backends_status_is_told(browser: Browser) -> None:
         ("get_cached_historical_data", {"asset": EUR, "timeframe": {"a": 1}}),
         ("clear_cached_historical_data", {"asset": "x" * 500}),
         ("change_asset", {"asset": "NOBODY"}),
+        ("run_backtest", {"asset": EUR}),
     ],
 )
 def test_a_refused_request_is_answered_by_both_errors(browser: Browser, event: str, said: object) -> None:

@@ -25,6 +25,7 @@ from tickwire.messages.history import (
 from tickwire.runtime.gateway.directory import Directory
 from tickwire.runtime.gateway.health import health_status, readiness
 from tickwire.runtime.gateway.quflx import shapes
+from tickwire.runtime.gateway.quflx.bridge import Kind
 from tickwire.runtime.gateway.quflx.refusals import Refusal
 from tickwire.runtime.gateway.quflx.sessions import Session, Sessions
 from tickwire.runtime.gateway.services import HISTORY_S, Services, Unanswered, ask, expect
@@ -76,7 +77,7 @@ class Events:
 
     async def unsubscribe_redis_updates(self, session: Session, said: Any) -> None:
         name = asset_in(said)
-        await self._sessions.release(session, [h for h in session.holds if h[0] == "updates" and h[2] == name])
+        await self._release(session, "updates", name)
         await self._say(session, "redis_unsubscribed", {"asset": name})
 
     # -- v1: the candle cache
@@ -195,8 +196,7 @@ class Events:
         await self._sessions.hold(session, "market", await self._resolve(name), name)
 
     async def unsubscribe_asset(self, session: Session, said: Any) -> None:
-        name = asset_in(said)
-        await self._sessions.release(session, [h for h in session.holds if h[0] == "market" and h[2] == name])
+        await self._release(session, "market", asset_in(said))
 
     async def subscribe_monitor(self, session: Session, _said: Any) -> None:
         await self._server.enter_room(session.sid, MONITOR)
@@ -212,6 +212,15 @@ class Events:
         await self._say(session, "backend_status", status)
 
     # --
+
+    async def _release(self, session: Session, kind: Kind, name: str) -> None:
+        """What it holds under this name, else under another name of the same asset."""
+        holds = [hold for hold in session.holds if hold[0] == kind]
+        same = [hold for hold in holds if hold[2] == name]
+        if holds and not same:
+            asset = await self._cached_name(name)
+            same = [hold for hold in holds if hold[1] == asset]
+        await self._sessions.release(session, same)
 
     async def _resolve(self, name: str) -> str:
         return await self._directory.resolve(name)

@@ -5,6 +5,7 @@ Host and Origin are the edge's matter, as for all of HTTP. A token comes in the 
 """
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any
@@ -50,8 +51,8 @@ class Quflx:
             cors_allowed_origins=[],  # the edge decides, for all of HTTP alike
             max_http_buffer_size=MESSAGE_BYTES,
             http_compression=False,  # the edge looks for secrets in what leaves
-            logger=False,
-            engineio_logger=False,
+            logger=_logger(),
+            engineio_logger=_logger(),
         )
         server.eio.create_queue = SendQueue
         self._outlet = Outlet(server, self._send_away)
@@ -197,6 +198,14 @@ class Quflx:
         task = asyncio.create_task(answered())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _logger() -> logging.Logger:
+    """For errors. Below those, packets are logged whole, tokens and all; without a logger both libraries add a handler
+    of their own, which writes what clients say as it is."""
+    logger = logging.getLogger("tickwire.socketio")
+    logger.setLevel(logging.ERROR)
+    return logger
 
 
 def _token(request: dict[str, Any], auth: Any) -> str | None:

@@ -89,13 +89,13 @@ def redis_status(
 
 
 def connection_status(state: StateAnswered, now: float) -> dict[str, Any]:
-    """`status`: of the socket and what feeds it; `chrome`: whether a Chrome's ticks arrive."""
+    """`status`: of the socket and what feeds it; `chrome`: whether a Chrome's ticks arrive, where one is a feed."""
     chrome = [feed for feed in state.feeds if feed.feed.startswith("chrome")]
     heard = any(feed.state in ("live", "stale", "ended") for feed in state.feeds)
     seen = any(feed.state in ("live", "stale") for feed in chrome)
     return {
         "status": "connected" if heard else "disconnected",
-        "chrome": "connected" if seen else "not connected",
+        "chrome": "connected" if seen else ("not connected" if chrome else "not configured"),
         "timestamp": now,
     }
 
