@@ -1,9 +1,9 @@
 """Builds candles of all timeframes, keeps `historical:{asset}:{timeframe}`, answers questions about the past.
 
-Receives  TicksReceived, BackfillReceived, HistoryRequested, CandlesOffered, CandlesCleared, HistoryLoaded,
-          ReaderEnded, FeedChanged, LinkChanged, DrainRequested
-Sends     CandleClosed (Publisher, Gateway), CandlesMade (BufferKeeper), HistoryServed, HistoryFailed, HistoryMeasured,
-          TicksLeftOut, LinkChanged
+Receives  TicksReceived, BackfillReceived, HistoryRequested, StoredTicksRequested, CandlesOffered, CandlesCleared,
+          HistoryCountsRequested, HistoryLoaded, TicksLoaded, ReaderEnded, FeedChanged, LinkChanged, DrainRequested
+Sends     CandleClosed (Publisher, Gateway), CandlesMade (BufferKeeper), HistoryServed, StoredTicksServed,
+          HistoryFailed, CandlesTaken, HistoryCounted, HistoryMeasured, TicksLeftOut, LinkChanged
 Owns      a Redis connection; a reader thread with a read connection to the store
 If it dies  the candles outlive it (they are given to it); ticks that come again are known by epoch and seq.
 
@@ -16,14 +16,22 @@ import structlog
 
 from tickwire.actors.candle_keys import CandleKeys
 from tickwire.actors.history_desk import HistoryDesk
+from tickwire.actors.history_memory import HistoryMemory
 from tickwire.actors.kernel.behaviour import Context
-from tickwire.actors.offered_candles import OfferedCandles
 from tickwire.actors.one_timer import GoOn, OneTimer
 from tickwire.actors.ports import CacheRedis, Clock, HistoryReader
 from tickwire.market.candle_book import CandleBook
 from tickwire.messages.addressing import ReplyTo
 from tickwire.messages.candles import CandleClosed, CandlesMade
-from tickwire.messages.history import CandlesCleared, CandlesOffered, HistoryLoaded, HistoryRequested
+from tickwire.messages.history import (
+    CandlesCleared,
+    CandlesOffered,
+    HistoryCountsRequested,
+    HistoryLoaded,
+    HistoryRequested,
+    StoredTicksRequested,
+    TicksLoaded,
+)
 from tickwire.messages.lifecycle import Drained, DrainRequested, FeedChanged, LinkChanged, ReaderEnded
 from tickwire.messages.telemetry import TicksLeftOut
 from tickwire.messages.ticks import BackfillReceived, TicksReceived
@@ -45,7 +53,7 @@ class CacheManager:
         reader: Callable[[int], HistoryReader],
         clock: Clock,
         candles: CandleBook,
-        offered: OfferedCandles,
+        history: HistoryMemory,
     ) -> None:
         """`reader` makes one that tells its number when it ends."""
         self._context = context
@@ -53,7 +61,7 @@ class CacheManager:
         self._make_reader = reader
         self._clock = clock
         self._book = candles
-        self._offered = offered
+        self._history = history
         self._timer = OneTimer(context)
         self._wakes_at: float | None = None
         self._drains: list[ReplyTo] = []
@@ -70,7 +78,7 @@ class CacheManager:
         self._keys = CandleKeys(self._cache, self._book)
         self._desk = HistoryDesk(
             self._book, self._keys, reader=self._make_reader, clock=self._clock, metrics=self._metrics,
-            incarnation=context.incarnation, offered=self._offered,
+            incarnation=context.incarnation, memory=self._history,
         )  # fmt: skip
         self._cache.link.start()
         self._arm(self._clock.monotonic())
@@ -94,12 +102,18 @@ class CacheManager:
                 self._book.past(message)
             case HistoryRequested():
                 self._desk.asked(message)
+            case StoredTicksRequested():
+                self._desk.asked_ticks(message)
             case CandlesOffered():
                 self._desk.offered(message)
             case CandlesCleared():
                 self._desk.cleared(message)
             case HistoryLoaded():
                 self._desk.loaded(message)
+            case TicksLoaded():
+                self._desk.loaded_ticks(message)
+            case HistoryCountsRequested():
+                message.reply_to.tell(self._history.counts.told())
             case DrainRequested():
                 self._drains.append(message.reply_to)
             case ReaderEnded():

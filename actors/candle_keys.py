@@ -92,7 +92,10 @@ class CandleKeys:
         timeframe = TIMEFRAMES[level]
         if payload is not None:
             try:
-                self._book.adopt(name, timeframe, decode_candles(payload, timeframe))
+                candles = decode_candles(payload, timeframe)
+                self._book.adopt(name, timeframe, candles)
+                if candles:
+                    self._asset((name, level)).recalled.add(timeframe)
             except BadCandles as error:
                 _log.warning("bad_cached_candles", asset=name, timeframe=timeframe, reason=str(error))
         self._asset((name, level)).seeded.add(level)

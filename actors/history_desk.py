@@ -1,21 +1,19 @@
 """CacheManager's part that answers questions about the past: from memory, Redis or the store.
 
-Who asks for the same meanwhile shares the read. The reader is made for the first question after it ended, with a
-growing pause where it ends again and again.
+What may lack something is served at once, as stale, while one read for all fetches the rest (`_is_stale` says when).
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from itertools import chain
-
-import structlog
+from typing import Literal
 
 from tickwire.actors.candle_keys import CandleKeys
+from tickwire.actors.history_memory import Believed, HistoryMemory
 from tickwire.actors.kernel.behaviour import Address
-from tickwire.actors.offered_candles import OfferedCandles
 from tickwire.actors.ports import Clock, HistoryReader
+from tickwire.actors.store_flights import Asked, StoreFlights
 from tickwire.market.candle_book import CandleBook
-from tickwire.market.candles import AssetCandles
+from tickwire.market.candle_pages import better_of, within
+from tickwire.market.candles import AssetCandles, Consulted
 from tickwire.messages.candles import Candle
 from tickwire.messages.history import (
     CandlesCleared,
@@ -25,33 +23,25 @@ from tickwire.messages.history import (
     HistoryLoaded,
     HistoryRequested,
     HistoryServed,
+    StoredTicksRequested,
+    StoredTicksServed,
+    StoreQuestion,
+    TicksLoaded,
 )
 from tickwire.messages.lifecycle import ReaderEnded
 from tickwire.messages.telemetry import HistoryMeasured
 
-_log = structlog.get_logger("tickwire.cache_manager")
-
-FLIGHT_S = 8.0
-"""The store's time for one question."""
-MOST_FLIGHTS = 64
-MOST_WAITERS = 100
-PAUSES_S = (0.5, 30.0)
-"""Between a reader's end and the next reader: at first, at most."""
+US = 1_000_000
+STALE_S = 30.0
+"""So long the store's word holds of an asset that no feed brings: another relay may write it."""
+REFRESH_S = 5.0
+"""Between two reads of the store for a stale answer."""
 NOBODY_S = 5.0
 """So long is an asset believed unknown that neither Redis nor the store knew."""
-MOST_NOBODIES = 1000
+MOST_BELIEVED = 1000
 
-Question = tuple[str, str]
-"""Asset, timeframe."""
-
-
-@dataclass(slots=True)
-class Flight:
-    limit: int
-    began: float
-    waiters: list[HistoryRequested]
-    larger: list[HistoryRequested] = field(default_factory=list)
-    """They ask for more than this flight brings: looked at again when it has landed."""
+Source = Literal["memory", "redis", "store", "client"]
+Outcome = Literal["memory", "redis", "store", "client", "stale", "failed"]
 
 
 class HistoryDesk:
@@ -64,38 +54,135 @@ class HistoryDesk:
         clock: Clock,
         metrics: Address,
         incarnation: int,
-        offered: OfferedCandles,
+        memory: HistoryMemory,
     ) -> None:
         self._book = book
         self._keys = keys
-        self._make_reader = reader
         self._clock = clock
         self._metrics = metrics
-        self._offered = offered
-        self._reader: HistoryReader | None = None
-        self._number = incarnation << 32
-        """The reader's; no two of a relay's life share one, so an end told to an earlier incarnation is known."""
-        self._ends = 0
-        self._not_before = float("-inf")
-        self._flights: dict[Question, Flight] = {}
-        """The one that has waited the longest first."""
-        self._nobodies: dict[Question, float] = {}
-        """Question that nobody had an answer to → until when that is believed."""
+        self._offered = memory.offered
+        self._counts = memory.counts
+        self._flights = StoreFlights(reader, clock, incarnation=incarnation, failed=self._fail)
+        self._nobodies = Believed(MOST_BELIEVED)
+        """Questions that nobody had an answer to."""
+        self._refreshed = Believed(MOST_BELIEVED)
+        self.due, self.expire, self.close = self._flights.due, self._flights.expire, self._flights.close
+
+    # -- candles
 
     def asked(self, asked: HistoryRequested) -> None:
         began = self._clock.monotonic()
-        asset = self._book.get(asked.asset)
-        if asset is not None and (found := _enough(asset, asked)) is not None:
-            self._serve([asked], found, "memory", began)
+        known = self._book.get(asked.asset)
+        if known is not None and self._answered(known, asked, "memory", began):
             return
+        question = self._question(asked)
         asset = self._keys.recall(asked.asset, asked.timeframe)
-        found = asset.candles(asked.timeframe, asked.limit) if asset is not None else []
-        if len(found) >= asked.limit:
-            self._serve([asked], found, "redis", began)
-        elif asset is None and self._nobodies.get((asked.asset, asked.timeframe), began) > began:
-            self._serve([asked], [], "memory", began)
+        if asset is not None and self._answered(asset, asked, "redis", began):
+            return
+        here = asset is not None and (not _bounded(asked) or within(asset.held(asked.timeframe), asked))
+        if not here and self._nobodies.holds(question, began):
+            self._serve([asked], [], "memory", began, older=False)
         else:
-            self._fly(asked, began)
+            self._flights.wait(asked, question, began)
+
+    def loaded(self, loaded: HistoryLoaded) -> None:
+        flight = self._flights.landed(loaded)
+        if flight is None:
+            return
+        if loaded.error is not None:
+            self._fail(flight.all, loaded.error, flight.began)
+            return
+        mine = self._learnt(loaded)
+        waiters = [each for each in flight.waiters if isinstance(each, HistoryRequested)]
+        if waiters:
+            candles = better_of(loaded.candles, within(mine, waiters[0]), older=loaded.older)
+            if not candles:
+                self._nobodies.put(self._question(waiters[0]), self._clock.monotonic() + NOBODY_S)
+            self._serve(waiters, candles, "store", flight.began, older=loaded.older)
+        for each in flight.larger:
+            if isinstance(each, HistoryRequested):
+                self.asked(each)
+
+    def _learnt(self, loaded: HistoryLoaded) -> Sequence[Candle]:
+        """What is held of the timeframe after this. A part of the past is not adopted: it would leave a hole behind."""
+        question, timeframe = loaded.question, loaded.question.timeframe
+        assert timeframe is not None
+        bounded = question.from_us is not None or question.until_us is not None
+        if not bounded and (loaded.candles or self._book.peek(question.asset) is not None):
+            self._book.adopt(question.asset, timeframe, loaded.candles)
+        asset = self._book.get(question.asset)
+        if asset is None:
+            return []
+        held = asset.held(timeframe)
+        if not bounded:
+            more = loaded.older or bool(loaded.candles and loaded.candles[0].timestamp < held[0].timestamp)
+            now, floor = self._clock.monotonic(), asset.floor(timeframe)
+            asset.consulted[timeframe] = Consulted(now, question.limit, more, floor)
+        return held
+
+    def _answered(self, asset: AssetCandles, asked: HistoryRequested, source: Source, began: float) -> bool:
+        """Serve what is held, if it is all that was asked for."""
+        timeframe, bounded = asked.timeframe, _bounded(asked)
+        held = asset.held(timeframe) if bounded else asset.candles(timeframe, asked.limit)
+        found = within(held, asked)
+        if not (len(found) >= asked.limit or _reaches(asset, held, asked)):
+            return False
+        consulted = asset.consulted.get(timeframe)
+        unconfirmed = consulted is None and timeframe in asset.recalled
+        if unconfirmed and bounded:
+            return False  # pages follow on each other without a hole
+        stale = unconfirmed or self._outdated(asset, consulted, began)
+        if stale:
+            self._refresh(asked, began)
+        older = len(found) >= asked.limit or consulted is None or consulted.older
+        self._serve([asked], found, source, began, older=older, stale=stale)
+        return True
+
+    def _outdated(self, asset: AssetCandles, consulted: Consulted | None, now: float) -> bool:
+        """Of an asset that no feed brings, after a while: others may have stored more."""
+        fed = asset.feed != "" and self._book.feeds.get(asset.feed, "live") == "live"
+        return not fed and consulted is not None and now >= consulted.at + STALE_S
+
+    def _refresh(self, asked: HistoryRequested, began: float) -> None:
+        question = StoreQuestion(asset=asked.asset, timeframe=asked.timeframe, limit=max(asked.limit, self._book.size))
+        if not self._refreshed.holds((asked.asset, asked.timeframe), began):
+            self._refreshed.put((asked.asset, asked.timeframe), began + REFRESH_S)
+            self._flights.refresh(question, began)
+
+    def _question(self, asked: HistoryRequested) -> StoreQuestion:
+        """Without bounds a whole cache is read, so that who asks for a little more next finds it here."""
+        return StoreQuestion(
+            asset=asked.asset,
+            timeframe=asked.timeframe,
+            limit=asked.limit if _bounded(asked) else max(asked.limit, self._book.size),
+            from_us=None if asked.from_ts is None else asked.from_ts * US,
+            until_us=None if asked.until_ts is None else asked.until_ts * US,
+        )
+
+    # -- ticks
+
+    def asked_ticks(self, asked: StoredTicksRequested) -> None:
+        question = StoreQuestion(
+            asset=asked.asset, timeframe=None, limit=asked.limit, from_us=asked.from_us, until_us=asked.until_us
+        )  # fmt: skip
+        self._flights.wait(asked, question, self._clock.monotonic())
+
+    def loaded_ticks(self, loaded: TicksLoaded) -> None:
+        flight = self._flights.landed(loaded)
+        if flight is None:
+            return
+        if loaded.error is not None:
+            self._fail(flight.all, loaded.error, flight.began)
+            return
+        same = [each for each in flight.waiters if each.limit == loaded.question.limit]
+        for each in same:
+            each.reply_to.tell(StoredTicksServed(asset=each.asset, ticks=loaded.ticks, older=loaded.older))
+        self._measure("store", flight.began, len(same))
+        for each in flight.all:
+            if each not in same and isinstance(each, StoredTicksRequested):
+                self.asked_ticks(each)
+
+    # -- what clients offer
 
     def offered(self, offered: CandlesOffered) -> None:
         """A client's candles count where there are none of our own, and only until there are."""
@@ -108,114 +195,50 @@ class HistoryDesk:
         self._offered.forget(cleared.asset, cleared.timeframe)
         cleared.reply_to.tell(CandlesTaken(asset=cleared.asset, timeframe=cleared.timeframe, count=0))
 
-    def loaded(self, loaded: HistoryLoaded) -> None:
-        question = (loaded.asset, loaded.timeframe)
-        flight = self._flights.get(question)
-        if flight is None or loaded.limit < flight.limit:  # of a reader of before a crash: its own answer comes yet
-            return
-        del self._flights[question]
-        self._ends = 0
-        if loaded.error is not None:
-            self._fail([*flight.waiters, *flight.larger], loaded.error, flight.began)
-            return
-        if loaded.candles or self._book.peek(loaded.asset) is not None:
-            self._book.adopt(loaded.asset, loaded.timeframe, loaded.candles)
-        asset = self._book.get(loaded.asset)
-        if asset is None:
-            self._remember_nobody(question)
-        else:
-            asset.consulted[loaded.timeframe] = (flight.limit, len(loaded.candles))
-        mine = asset.candles(loaded.timeframe, flight.limit) if asset is not None else []
-        merged = {candle.timestamp: candle for candle in chain(loaded.candles, mine)}
-        self._serve(flight.waiters, [merged[at] for at in sorted(merged)], "store", flight.began)
-        for each in flight.larger:
-            self.asked(each)
+    # -- answers
 
     def ended(self, ended: ReaderEnded) -> None:
-        """A reader that ended by itself: the next one waits a while, or a bug in it would be a busy loop."""
-        if ended.incarnation != self._number or self._reader is None:
-            return
-        first, most = PAUSES_S
-        pause = min(most, first * 2 ** min(self._ends, 16))
-        self._ends += 1
-        self._not_before = self._clock.monotonic() + pause
-        self._reader = None
-        _log.warning("reader_ended", reason=ended.reason, again_in_s=pause)
-        self._fail_all(ended.reason)
+        self._flights.ended(ended)
 
-    def due(self) -> float | None:
-        """When the flight that has waited the longest is overdue."""
-        return next((flight.began + FLIGHT_S for flight in self._flights.values()), None)
-
-    def expire(self, now: float) -> None:
-        """Give a reader up that has not answered in time."""
-        due = self.due()
-        if due is not None and now >= due:
-            self._fail_all(f"the store has not answered within {FLIGHT_S:g} s")
-            self._close_reader()
-
-    def close(self) -> None:
-        self._fail_all("this part of the relay ends; ask again")
-        self._close_reader()
-
-    def _close_reader(self) -> None:
-        if self._reader is not None:
-            self._reader.close()
-            self._reader = None
-
-    def _fly(self, asked: HistoryRequested, began: float) -> None:
-        key = (asked.asset, asked.timeframe)
-        flight = self._flights.get(key)
-        if flight is not None and len(flight.waiters) + len(flight.larger) < MOST_WAITERS:
-            (flight.waiters if flight.limit >= asked.limit else flight.larger).append(asked)
-        elif flight is not None or len(self._flights) >= MOST_FLIGHTS:
-            self._fail([asked], "too many questions at once; ask again in a moment", began)
-        elif self._reader is None and began < self._not_before:
-            reason = f"the store's reader ended; it is made anew in {self._not_before - began:.1f} s"
-            self._fail([asked], reason, began)
-        else:
-            if self._reader is None:
-                self._number += 1
-                self._reader = self._make_reader(self._number)
-            limit = max(asked.limit, self._book.size)
-            self._flights[key] = Flight(limit, began, [asked])
-            self._reader.read(asked.asset, asked.timeframe, limit)
-
-    def _remember_nobody(self, question: Question) -> None:
-        self._nobodies.pop(question, None)
-        self._nobodies[question] = self._clock.monotonic() + NOBODY_S
-        if len(self._nobodies) > MOST_NOBODIES:
-            del self._nobodies[next(iter(self._nobodies))]
-
-    def _fail_all(self, reason: str) -> None:
-        flights, self._flights = self._flights, {}
-        for flight in flights.values():
-            self._fail([*flight.waiters, *flight.larger], reason, flight.began)
-
-    def _serve(self, asked: Sequence[HistoryRequested], candles: Sequence[Candle], source: str, began: float) -> None:
-        if not candles and asked:
-            offered = self._offered.get(asked[0].asset, asked[0].timeframe)
+    def _serve(
+        self, asked: Sequence[HistoryRequested], candles: Sequence[Candle], source: Source, began: float, *,
+        older: bool, stale: bool = False,
+    ) -> None:  # fmt: skip
+        if not candles:
+            offered = within(self._offered.get(asked[0].asset, asked[0].timeframe), asked[0])
             candles, source = (offered, "client") if offered else (candles, source)
         for each in asked:
             answer = HistoryServed(
-                asset=each.asset, timeframe=each.timeframe, candles=candles[-each.limit :],
-                source=source,  # type: ignore[arg-type]
+                asset=each.asset, timeframe=each.timeframe, candles=candles[-each.limit :], source=source,
+                older=older or len(candles) > each.limit, stale=stale,
             )  # fmt: skip
             each.reply_to.tell(answer)
-        self._measure(source, began, len(asked))
+        self._measure("stale" if stale else source, began, len(asked))
 
-    def _fail(self, asked: Sequence[HistoryRequested], reason: str, began: float) -> None:
+    def _fail(self, asked: Sequence[Asked], reason: str, began: float) -> None:
         for each in asked:
-            each.reply_to.tell(HistoryFailed(asset=each.asset, timeframe=each.timeframe, reason=reason))
-        self._measure("failed", began, len(asked))
+            timeframe = each.timeframe if isinstance(each, HistoryRequested) else ""
+            each.reply_to.tell(HistoryFailed(asset=each.asset, timeframe=timeframe, reason=reason))
+        if asked:
+            self._measure("failed", began, len(asked))
 
-    def _measure(self, outcome: str, began: float, waiters: int) -> None:
+    def _measure(self, outcome: Outcome, began: float, askers: int) -> None:
+        self._counts.note(outcome, askers, askers - 1)
         seconds = self._clock.monotonic() - began
-        self._metrics.tell(HistoryMeasured(outcome=outcome, seconds=seconds, waiters=waiters))  # type: ignore[arg-type]
+        self._metrics.tell(HistoryMeasured(outcome=outcome, seconds=seconds, waiters=askers))
 
 
-def _enough(asset: AssetCandles, asked: HistoryRequested) -> Sequence[Candle] | None:
-    """The candles, if there are as many as were asked for, or all that the store has."""
-    wanted, had = asset.consulted.get(asked.timeframe, (0, 0))
-    known = asset.candles(asked.timeframe, asked.limit)
-    return known if len(known) >= asked.limit or (had < wanted and had <= len(known)) else None
+def _bounded(asked: HistoryRequested) -> bool:
+    return asked.from_ts is not None or asked.until_ts is not None
+
+
+def _reaches(asset: AssetCandles, held: Sequence[Candle], asked: HistoryRequested) -> bool:
+    """Whether fewer than were asked for are all there are: the store said so, or what is held goes back far enough."""
+    consulted, since = asset.consulted.get(asked.timeframe), asked.from_ts
+    if (
+        consulted is not None
+        and consulted.floor == asset.floor(asked.timeframe)
+        and (not consulted.older or (not _bounded(asked) and asked.limit <= consulted.limit))
+    ):
+        return True
+    return since is not None and bool(held) and held[0].timestamp < since

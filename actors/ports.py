@@ -14,6 +14,7 @@ from tickwire.market.ownership import EpochRecord
 from tickwire.market.rows import Row
 from tickwire.messages.candles import Candle
 from tickwire.messages.clients import ToServer
+from tickwire.messages.history import StoreQuestion
 from tickwire.messages.lifecycle import LinkState
 from tickwire.messages.telemetry import Telemetry
 from tickwire.messages.ticks import TickColumns
@@ -339,11 +340,11 @@ class CacheRedis(Protocol):
 class HistoryReader(Protocol):
     """Reads candles out of the store on a thread of its own, which runs from when it is made.
 
-    It tells its actor one HistoryLoaded a question, and ReaderEnded if the thread ends by itself.
+    It tells its actor one HistoryLoaded or TicksLoaded a question, and ReaderEnded if the thread ends by itself.
     """
 
-    def read(self, asset: str, timeframe: str, limit: int) -> None:
-        """Ask for the last `limit` candles of at most 24 h; never blocks."""
+    def read(self, question: StoreQuestion) -> None:
+        """Ask; never blocks. Questions are answered side by side: a short one does not wait for a long one."""
 
     def close(self) -> None:
         """End without waiting for a call under way; what it would still tell is not told. Idempotent."""

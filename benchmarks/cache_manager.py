@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tickwire.actors.cache_manager import CacheManager
+from tickwire.actors.history_memory import HistoryMemory
 from tickwire.actors.kernel.behaviour import PutResult
 from tickwire.market.candle_book import CandleBook
 from tickwire.messages.ticks import TickColumns, TicksReceived
@@ -119,7 +120,8 @@ def measure(
 
 def make(world: Any) -> CacheManager:
     return CacheManager(
-        world, cache=lambda: world, reader=lambda _: world, clock=world, candles=CandleBook(200)
+        world, cache=lambda: world, reader=lambda _: world, clock=world, candles=CandleBook(200),
+        history=HistoryMemory(),
     )  # fmt: skip
 
 

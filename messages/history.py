@@ -64,6 +64,10 @@ class HistoryServed:
     timeframe: str
     candles: Sequence[Candle]
     source: Literal["memory", "redis", "store", "client"]
+    older: bool = False
+    """There may be more before these, in what was asked for: ask for those before the first one's timestamp."""
+    stale: bool = False
+    """It may lack what the store has: read at this moment, for whoever asks again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,17 +76,84 @@ class HistoryFailed:
 
     asset: str
     timeframe: str
+    """Empty where ticks were asked for."""
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryLoaded:
-    """CacheManager's reader thread → CacheManager: what Redis or the store had, or why nothing came."""
+class StoredTicksRequested:
+    """Gateway's server → CacheManager: the last `limit` stored ticks. StoredTicksServed or HistoryFailed answers."""
 
     asset: str
-    timeframe: str
-    candles: Sequence[Candle]
-    source: Literal["redis", "store"]
     limit: int
-    """How many were asked for."""
+    reply_to: ReplyTo
+    from_us: int | None = None
+    """Stamps from here on,"""
+    until_us: int | None = None
+    """and before this. None: no bound."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredTicksServed:
+    """CacheManager → asker: stored ticks, oldest first. Ticks of one stamp are never parted."""
+
+    asset: str
+    ticks: Sequence[tuple[int, str]]
+    """Each its stamp in µs UTC and its price's text."""
+    older: bool
+    """There are more before these, in what was asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryCountsRequested:
+    """Gateway's server → CacheManager: how were questions answered so far? Answered by HistoryCounted."""
+
+    reply_to: ReplyTo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryCounted:
+    """CacheManager → asker: since the relay started."""
+
+    hits: int
+    """Answered from memory, Redis or what a client offered."""
+    misses: int
+    """Answered from the store."""
+    stale: int
+    """Answered at once, with what the store had not yet confirmed."""
+    waits: int
+    """Answered by a read that somebody else had begun."""
+    failed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreQuestion:
+    """CacheManager → its reader thread: the newest `limit` candles, or ticks where `timeframe` is None."""
+
+    asset: str
+    timeframe: str | None
+    limit: int
+    from_us: int | None = None
+    until_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryLoaded:
+    """CacheManager's reader thread → CacheManager: the candles that the store has or that its ticks make."""
+
+    question: StoreQuestion
+    candles: Sequence[Candle]
+    older: bool = False
+    """There are more before these, in what was asked for."""
+    error: str | None = None
+    """Why nothing came."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicksLoaded:
+    """CacheManager's reader thread → CacheManager: ticks that the store has."""
+
+    question: StoreQuestion
+    ticks: Sequence[tuple[int, str]]
+    older: bool = False
     error: str | None = None

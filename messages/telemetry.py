@@ -99,7 +99,7 @@ class CandlesStored:
 class HistoryMeasured:
     """CacheManager → MetricsCollector: one answer, where it came from and how long it took."""
 
-    outcome: Literal["memory", "redis", "store", "client", "failed"]
+    outcome: Literal["memory", "redis", "store", "client", "stale", "failed"]
     seconds: float
     waiters: int
     """How many questions this one flight answered."""

@@ -15,9 +15,9 @@ from tickwire.actors.buffer_keeper import BufferKeeper, BufferKeeperSettings
 from tickwire.actors.cache_manager import CacheManager
 from tickwire.actors.gateway import Gateway
 from tickwire.actors.gateway_memory import GatewayMemory
+from tickwire.actors.history_memory import HistoryMemory
 from tickwire.actors.kernel import ChildSpec, ChildState, Context, MailboxSpec
 from tickwire.actors.metrics_collector import MetricsCollector
-from tickwire.actors.offered_candles import OfferedCandles
 from tickwire.actors.ports import Clock, Listener, Metrics, Store
 from tickwire.actors.publisher import Published, Publisher
 from tickwire.actors.system_state import SystemState
@@ -271,7 +271,7 @@ class Actors:
 
     def _cache_manager(self) -> ChildSpec:
         settings, given = self._settings, self._given
-        candles, offered = CandleBook(settings.cache.size), OfferedCandles()
+        candles, history = CandleBook(settings.cache.size), HistoryMemory()
 
         def make(context: Context) -> CacheManager:
             return CacheManager(
@@ -280,7 +280,7 @@ class Actors:
                 reader=lambda number: StoreReader(self._make_store, context.me.tell, given.clock, number),
                 clock=given.clock,
                 candles=candles,
-                offered=offered,
+                history=history,
             )
 
         mailbox = MailboxSpec(high=CACHE_HIGH, low=CACHE_HIGH // 2, weigh=_ticks)

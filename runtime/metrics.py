@@ -260,6 +260,7 @@ class _EdgeMetrics:
             return Counter(f"tickwire_{name}", text, labels, registry=registry)
 
         self._answers = counter("history_answers", "Questions for candles answered.", "outcome")
+        self._waits = counter("history_waits", "Questions that a read answered which was under way already.")
         self._history_seconds = Histogram(
             "tickwire_history_seconds", "One answer (to all who asked meanwhile).", ["outcome"],
             buckets=CALL_S, registry=registry,
@@ -278,6 +279,7 @@ class _EdgeMetrics:
 
     def history(self, message: HistoryMeasured) -> None:
         self._answers.labels(message.outcome).inc(message.waiters)
+        self._waits.inc(message.waiters - 1)
         self._history_seconds.labels(message.outcome).observe(message.seconds)
 
     def left_out(self, message: TicksLeftOut) -> None:

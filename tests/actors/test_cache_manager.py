@@ -1,11 +1,11 @@
 """CacheManager through its mailbox."""
 
-from support.cache_manager import Bench, candles
+from support.cache_manager import Bench, candles, loaded
 from support.ticks import columns, received
 
-from tickwire.actors.history_desk import FLIGHT_S
+from tickwire.actors.store_flights import FLIGHT_S
 from tickwire.messages.candles import CandleClosed
-from tickwire.messages.history import HistoryFailed, HistoryLoaded, HistoryServed
+from tickwire.messages.history import HistoryFailed, HistoryServed
 from tickwire.messages.lifecycle import ReaderEnded
 
 
@@ -26,7 +26,7 @@ def test_many_who_ask_for_the_same_share_one_read_and_the_next_is_answered_from_
     bench = Bench()
     askers = [bench.ask(), bench.ask(), bench.ask(limit=3)]
     assert bench.readers[0].asked == [("A", "15s", 200)]
-    bench.stage.step(HistoryLoaded(asset="A", timeframe="15s", candles=candles(15, 30), source="store", limit=200))
+    bench.stage.step(loaded(candles(15, 30)))
     for asker in askers:
         (answer,) = asker.answers
         assert isinstance(answer, HistoryServed)
@@ -86,7 +86,7 @@ def test_a_reader_that_ends_fails_its_question_at_once_and_the_next_is_made_afte
         assert len(bench.readers) == made
         bench.stage.advance(0.02)
     bench.ask()
-    bench.stage.step(HistoryLoaded(asset="A", timeframe="15s", candles=[], source="store", limit=200))
+    bench.stage.step(loaded([]))
     bench.stage.step(bench.end_of_reader())
     bench.stage.advance(0.51)
     assert bench.ask(asset="B").answers == []

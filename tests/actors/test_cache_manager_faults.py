@@ -6,16 +6,17 @@ from itertools import pairwise
 import orjson
 import pytest
 from structlog.testing import capture_logs
-from support.cache_manager import Bench, candles
+from support.cache_manager import Bench, candles, loaded
 from support.redis_doubles import MemoryRedis
 from support.stage import Asker
 from support.ticks import backfill, columns, received
 
 from tickwire.actors.candle_keys import RECALL_KEYS, RETRY_S, WRITE_EVERY_S, WRITE_KEYS
-from tickwire.actors.history_desk import MOST_FLIGHTS, MOST_WAITERS, NOBODY_S
+from tickwire.actors.history_desk import NOBODY_S
 from tickwire.actors.one_timer import GoOn
+from tickwire.actors.store_flights import MOST_FLIGHTS, MOST_WAITERS
 from tickwire.messages.candles import CandleClosed
-from tickwire.messages.history import HistoryFailed, HistoryLoaded, HistoryServed
+from tickwire.messages.history import HistoryFailed, HistoryServed
 from tickwire.messages.lifecycle import FeedChanged, FeedState, LinkChanged
 from tickwire.messages.telemetry import HistoryMeasured, TicksLeftOut
 
@@ -107,7 +108,7 @@ def test_more_flights_than_a_reader_is_given_are_refused_at_once() -> None:
     askers = [bench.ask(asset=f"A{number}") for number in range(MOST_FLIGHTS)]
     assert all(asker.answers == [] for asker in askers)
     assert "too many questions" in reason(bench.ask(asset="ONE_MORE"))
-    bench.stage.step(HistoryLoaded(asset="A0", timeframe="15s", candles=candles(15), source="store", limit=200))
+    bench.stage.step(loaded(candles(15), asset="A0"))
     assert bench.ask(asset="ONE_MORE").answers == []
 
 
@@ -115,7 +116,7 @@ def test_more_waiters_than_a_flight_carries_are_refused_at_once() -> None:
     bench = Bench()
     askers = [bench.ask(limit=1 + 300 * (number % 2)) for number in range(MOST_WAITERS)]
     assert "too many questions" in reason(bench.ask())
-    bench.stage.step(HistoryLoaded(asset="A", timeframe="15s", candles=candles(15), source="store", limit=200))
+    bench.stage.step(loaded(candles(15)))
     assert all(len(asker.answers) == 1 for asker in askers)
     measured = bench.stage.told("metrics_collector", HistoryMeasured)[1]
     assert (measured.outcome, measured.waiters) == ("store", MOST_WAITERS // 2)
@@ -124,20 +125,20 @@ def test_more_waiters_than_a_flight_carries_are_refused_at_once() -> None:
 def test_an_answer_to_a_smaller_question_of_before_a_crash_does_not_pass_for_all_there_is() -> None:
     bench = Bench()
     bench.ask(limit=200)
-    late = HistoryLoaded(asset="A", timeframe="15s", candles=candles(15), source="store", limit=200)
+    late = loaded(candles(15))
     bench.start()
     asker = bench.ask(limit=300)
     bench.stage.step(late)
     assert asker.answers == []
     whole = candles(*range(15, 15 * 301, 15))
-    bench.stage.step(HistoryLoaded(asset="A", timeframe="15s", candles=whole, source="store", limit=300))
+    bench.stage.step(loaded(whole, 300))
     assert len(served(asker).candles) == 300
 
 
 def test_an_asset_that_nobody_knows_is_not_read_from_the_store_each_time() -> None:
     bench = Bench()
     first = bench.ask(asset="NOBODY")
-    bench.stage.step(HistoryLoaded(asset="NOBODY", timeframe="15s", candles=[], source="store", limit=200))
+    bench.stage.step(loaded([], asset="NOBODY"))
     assert served(first).candles == []
     for _ in range(50):
         assert served(bench.ask(asset="NOBODY")).candles == []
@@ -151,7 +152,7 @@ def test_an_asset_that_nobody_knows_is_not_read_from_the_store_each_time() -> No
 def test_an_asset_that_was_unknown_is_served_once_its_ticks_come() -> None:
     bench = Bench()
     bench.ask()
-    bench.stage.step(HistoryLoaded(asset="A", timeframe="15s", candles=[], source="store", limit=200))
+    bench.stage.step(loaded([]))
     bench.two_buckets()
     assert [candle.ticks for candle in served(bench.ask(limit=2)).candles] == [10, 10]
 
@@ -225,11 +226,11 @@ def test_a_new_process_answers_from_redis_what_is_there_and_from_the_store_what_
     first.stage.advance(2.0)
     second = Bench(first.redis)
     answer = served(second.ask(limit=20))
-    assert (answer.source, len(answer.candles), second.readers) == ("redis", 20, [])
-    asker = second.ask(limit=150)
+    assert (answer.source, len(answer.candles), answer.stale) == ("redis", 20, True)
     assert second.readers[0].asked == [("A", "15s", 200)]
+    asker = second.ask(limit=150)
     older = candles(*(answer.candles[0].timestamp - 15 * place for place in range(200, 20, -1)))
-    second.stage.step(HistoryLoaded(asset="A", timeframe="15s", candles=older, source="store", limit=200))
+    second.stage.step(loaded(older))
     whole = served(asker)
     assert (whole.source, len(whole.candles)) == ("store", 150)
     assert list(whole.candles[-20:]) == list(answer.candles)
@@ -241,7 +242,7 @@ def test_a_new_process_whose_redis_is_empty_or_away_asks_the_store() -> None:
     for redis in (MemoryRedis(), MemoryRedis()):
         bench = Bench(redis)
         asker = bench.ask()
-        bench.stage.step(HistoryLoaded(asset="A", timeframe="15s", candles=candles(15, 30), source="store", limit=200))
+        bench.stage.step(loaded(candles(15, 30)))
         assert served(asker).source == "store"
         redis.go_down()
 

@@ -16,9 +16,9 @@ from tickwire.actors.buffer_keeper import BufferKeeper, BufferKeeperSettings, Fo
 from tickwire.actors.cache_manager import CacheManager
 from tickwire.actors.gateway import Gateway
 from tickwire.actors.gateway_memory import GatewayMemory
+from tickwire.actors.history_memory import HistoryMemory
 from tickwire.actors.kernel.behaviour import Behaviour
 from tickwire.actors.metrics_collector import MetricsCollector
-from tickwire.actors.offered_candles import OfferedCandles
 from tickwire.actors.one_timer import OneTimer
 from tickwire.actors.publisher import Publisher
 from tickwire.actors.system_state import SystemState
@@ -102,7 +102,7 @@ class Life:
         return CacheManager(
             self.stage.context, cache=self.redis.cache, reader=lambda _: unmoved, clock=self.stage.clock,
             candles=self.candles,
-            offered=OfferedCandles(),
+            history=HistoryMemory(),
         )  # fmt: skip
 
     def _gateway(self) -> Behaviour:

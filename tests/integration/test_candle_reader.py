@@ -13,13 +13,13 @@ from support.stage import Stage, StageClock
 from support.ticks import columns, received
 
 from tickwire.actors.cache_manager import CacheManager
-from tickwire.actors.offered_candles import OfferedCandles
+from tickwire.actors.history_memory import HistoryMemory
 from tickwire.actors.ports import Store, StoreUnavailable
 from tickwire.market.candle_book import CandleBook
 from tickwire.market.candle_codec import decode_candles
 from tickwire.market.keys import Keys
 from tickwire.market.rows import Row
-from tickwire.messages.history import HistoryLoaded
+from tickwire.messages.history import HistoryLoaded, StoreQuestion
 from tickwire.messages.lifecycle import ReaderEnded
 from tickwire.runtime.redisio.cache import RedisCache
 from tickwire.runtime.redisio.link import RedisLink
@@ -28,6 +28,10 @@ from tickwire.runtime.stores.sqlite import SqliteStore
 
 PATIENCE_S = 15.0
 START_US = 1_756_866_774_000_000
+
+
+def question(asset: str, limit: int) -> StoreQuestion:
+    return StoreQuestion(asset=asset, timeframe="1m", limit=limit)
 
 
 def test_candles_come_out_of_more_ticks_than_one_slice_holds(tmp_path: Path) -> None:
@@ -43,9 +47,9 @@ def test_candles_come_out_of_more_ticks_than_one_slice_holds(tmp_path: Path) -> 
     writer.close()
     told: queue.Queue[object] = queue.Queue()
     reader = StoreReader(lambda: SqliteStore(tmp_path / "ticks.db"), told.put, StageClock(), 1)
-    reader.read("A", "1m", 1000)
+    reader.read(question("A", 1000))
     answer = told.get(timeout=PATIENCE_S)
-    reader.read("B", "1m", 1000)
+    reader.read(question("B", 1000))
     nothing = told.get(timeout=PATIENCE_S)
     reader.close()
     assert isinstance(answer, HistoryLoaded)
@@ -74,12 +78,12 @@ def test_a_store_that_is_down_is_said_and_a_thread_that_ends_is_never_silent(mon
         raise RuntimeError
 
     reader = StoreReader(down, told.put, StageClock(), 1)
-    reader.read("A", "1m", 10)
+    reader.read(question("A", 10))
     answer = told.get(timeout=PATIENCE_S)
     reader.close()
     assert isinstance(answer, HistoryLoaded)
     assert answer.error == "not today"
-    StoreReader(missing, told.put, StageClock(), 7).read("A", "1m", 10)
+    StoreReader(missing, told.put, StageClock(), 7).read(question("A", 10))
     ended = told.get(timeout=PATIENCE_S)
     assert isinstance(ended, ReaderEnded)
     assert ended.incarnation == 7
@@ -99,7 +103,7 @@ def test_a_store_that_can_not_even_be_made_is_said_and_made_at_the_next_question
     reader = StoreReader(make, told.put, StageClock(), 1)
     errors = []
     for _ in range(4):
-        reader.read("A", "1m", 10)
+        reader.read(question("A", 10))
         answer = told.get(timeout=PATIENCE_S)
         assert isinstance(answer, HistoryLoaded)
         errors.append(answer.error)
@@ -117,7 +121,7 @@ def test_closed_candles_stand_in_a_real_redis_and_expire(tmp_path: Path) -> None
         store = tmp_path / "ticks.db"
         actor = CacheManager(
             stage.context, cache=lambda: RedisCache(link, Keys()), clock=stage.clock, candles=CandleBook(200),
-            offered=OfferedCandles(),
+            history=HistoryMemory(),
             reader=lambda number: StoreReader(lambda: SqliteStore(store), told.put, stage.clock, number),
         )  # fmt: skip
         stage.open(actor)

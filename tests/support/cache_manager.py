@@ -6,21 +6,25 @@ from support.stage import Asker, Stage
 from support.ticks import columns, received
 
 from tickwire.actors.cache_manager import CacheManager
-from tickwire.actors.offered_candles import OfferedCandles
+from tickwire.actors.history_memory import HistoryMemory
 from tickwire.market.candle_book import CandleBook
 from tickwire.messages.candles import Candle
-from tickwire.messages.history import HistoryRequested
+from tickwire.messages.history import HistoryLoaded, HistoryRequested, StoreQuestion
 from tickwire.messages.lifecycle import ReaderEnded
 
 
 class Reader:
     def __init__(self, number: int) -> None:
         self.number = number
-        self.asked: list[tuple[str, str, int]] = []
+        self.questions: list[StoreQuestion] = []
         self.closed = False
 
-    def read(self, asset: str, timeframe: str, limit: int) -> None:
-        self.asked.append((asset, timeframe, limit))
+    @property
+    def asked(self) -> list[tuple[str, str | None, int]]:
+        return [(question.asset, question.timeframe, question.limit) for question in self.questions]
+
+    def read(self, question: StoreQuestion) -> None:
+        self.questions.append(question)
 
     def close(self) -> None:
         self.closed = True
@@ -32,6 +36,7 @@ class Bench:
         self.stage = Stage("cache_manager")
         self.readers: list[Reader] = []
         self.candles = CandleBook(200)
+        self.history = HistoryMemory()
         self.incarnation = 0
         self.start()
 
@@ -42,7 +47,7 @@ class Bench:
         self.actor = CacheManager(
             self.stage.context, cache=self.redis.cache, reader=self.reader, clock=self.stage.clock,
             candles=self.candles,
-            offered=OfferedCandles(),
+            history=self.history,
         )  # fmt: skip
         self.stage.open(self.actor)
 
@@ -57,9 +62,15 @@ class Bench:
         """Ten ticks of A, and ten more in a later bucket: the first one closes."""
         self.stage.step(received(1, columns("A", 1, 10)), received(2, columns("A", 20_000, 10)))
 
-    def ask(self, limit: int = 200, asset: str = "A", timeframe: str = "15s") -> Asker:
+    def ask(
+        self, limit: int = 200, asset: str = "A", timeframe: str = "15s", *, since: int | None = None,
+        until: int | None = None,
+    ) -> Asker:  # fmt: skip
         asker = Asker()
-        self.stage.step(HistoryRequested(asset=asset, timeframe=timeframe, limit=limit, reply_to=asker))
+        asked = HistoryRequested(
+            asset=asset, timeframe=timeframe, limit=limit, reply_to=asker, from_ts=since, until_ts=until
+        )  # fmt: skip
+        self.stage.step(asked)
         return asker
 
     def cached(self) -> list[dict[str, object]]:
@@ -74,3 +85,11 @@ def candles(*timestamps: int) -> list[Candle]:
                quality="backfilled")
         for at in timestamps
     ]  # fmt: skip
+
+
+def loaded(
+    found: list[Candle], limit: int = 200, asset: str = "A", timeframe: str = "15s", *, older: bool = False
+) -> HistoryLoaded:  # fmt: skip
+    """The store's answer to a question without bounds."""
+    question = StoreQuestion(asset=asset, timeframe=timeframe, limit=limit)
+    return HistoryLoaded(question=question, candles=found, older=older)
