@@ -30,7 +30,7 @@ export function Tape({ asset }: { readonly asset: string | null }) {
       {ticks.length === 0 ? (
         <TapeNotice failed={error?.message} idle={status === "idle"} loading={status === "loading"} />
       ) : (
-        <div className="scroll" tabIndex={0} role="region" aria-labelledby="tape-title">
+        <div className="scroll" tabIndex={0} role="group" aria-labelledby="tape-title">
           <table>
             <thead><tr><th scope="col">Time</th><th scope="col" className="number">Price</th><th scope="col" className="number">No.</th></tr></thead>
             <tbody>{rows(ticks, decimals)}</tbody>

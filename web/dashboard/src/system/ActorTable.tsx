@@ -19,7 +19,7 @@ export function ActorTable({ actors }: { readonly actors: Query<readonly ActorIn
         <StaleTag shown={actors.isStale && all.length > 0} />
       </div>
       {all.length > 0 ? (
-        <div className="scroll" tabIndex={0} role="region" aria-labelledby="actors-title">
+        <div className="scroll" tabIndex={0} role="group" aria-labelledby="actors-title">
           <table>
             <thead>
               <tr><th scope="col">Actor</th><th scope="col">State</th><th scope="col" className="number">Restarts</th><th scope="col" className="number">Mailbox</th><th scope="col" className="number">Oldest</th></tr>

@@ -37,7 +37,7 @@ function Accounts({ audit }: { readonly audit: Audit }) {
   if (audit.accounts.length === 0) return <Notice kind="empty">Nothing has been received yet.</Notice>;
   return (
     <>
-      <div className="scroll" tabIndex={0} role="region" aria-labelledby="ledger-title">
+      <div className="scroll" tabIndex={0} role="group" aria-labelledby="ledger-title">
         <table>
           <thead>
             <tr>
