@@ -201,11 +201,16 @@ class Quflx:
 
 
 def _logger() -> logging.Logger:
-    """For errors. Below those, packets are logged whole, tokens and all; without a logger both libraries add a handler
-    of their own, which writes what clients say as it is."""
+    """For failures. All else that the libraries log is what clients say: whole packets, tokens and all, and an error
+    for a session that is over. Without a logger they add a handler of their own, beside every rule of ours."""
     logger = logging.getLogger("tickwire.socketio")
     logger.setLevel(logging.ERROR)
+    logger.addFilter(_is_failure)
     return logger
+
+
+def _is_failure(record: logging.LogRecord) -> bool:
+    return record.exc_info is not None
 
 
 def _token(request: dict[str, Any], auth: Any) -> str | None:

@@ -1,0 +1,167 @@
+"""Socket.IO's answers where a test scripts the actors behind: a cache, a silent monitor, a trader's page."""
+
+import logging
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from support.gateway import RunningGateway, running_gateway
+from support.socketio_raw import RawSocket
+from support.ticks import START_US, columns, received
+from support.tickwire_process import eventually
+
+from tickwire.messages.candles import Candle
+from tickwire.messages.lifecycle import AssetsAnnounced, AssetSelected, FeedChanged
+from tickwire.runtime.gateway.services import ANSWER_S
+
+pytestmark = pytest.mark.timeout(60)
+
+MINUTE = START_US // 60_000_000 * 60
+
+
+@pytest.fixture
+def gateway() -> Iterator[RunningGateway]:
+    with running_gateway() as running:
+        running.make_ready()
+        running.tell(received(1, columns("EURUSD_otc", 1, 3)))
+        running.settle()
+        yield running
+
+
+@pytest.fixture
+def client(gateway: RunningGateway) -> Iterator[RawSocket]:
+    with RawSocket(gateway.url) as made:
+        made.join().until("connection_status")
+        yield made
+
+
+def forming(**prices: float) -> Candle:
+    return Candle(timestamp=MINUTE, volume=0, is_closed=False, timeframe="1m", ticks=40, quality="live", **prices)
+
+
+# -- the forming minute
+
+
+def test_updates_know_what_the_cache_knew_of_the_minute(gateway: RunningGateway, client: RawSocket) -> None:
+    gateway.cache.candles["EURUSD_otc", "1m"] = [forming(open=1.05, high=1.3, low=0.9, close=1.1)]
+    client.emit("subscribe_redis_updates", {"asset": "EURUSD_otc"})
+    client.until("redis_subscribed")
+    gateway.tell(received(2, columns("EURUSD_otc", 4, 1)))
+    first = client.until("redis_update")["data"]
+    assert (first["open"], first["high"], first["low"]) == (1.05, 1.3, 0.9)
+    assert first["close"] == first["price"] == 1.10004
+    assert first["timestamp"] == (START_US + 4000) / 1e6
+    assert first["volume"] == 0
+
+
+def test_updates_follow_the_ticks_where_the_cache_has_no_candle(gateway: RunningGateway, client: RawSocket) -> None:
+    gateway.cache.failing = "the store is away"
+    client.emit("subscribe_redis_updates", {"asset": "EURUSD_otc"})
+    client.until("redis_subscribed")
+    gateway.tell(received(2, columns("EURUSD_otc", 4, 1)))
+    first = client.until("redis_update")["data"]
+    assert (first["open"], first["high"], first["low"], first["close"]) == (1.10001, 1.10004, 1.10001, 1.10004)
+
+
+def test_after_a_gap_the_minute_is_learnt_anew(gateway: RunningGateway, client: RawSocket) -> None:
+    client.emit("subscribe_redis_updates", {"asset": "EURUSD_otc"})
+    client.until("redis_subscribed")
+    gateway.cache.candles["EURUSD_otc", "1m"] = [forming(open=1.05, high=1.3, low=0.9, close=1.1)]
+    gateway.tell(received(2, columns("EURUSD_otc", 10, 1)))  # 4 to 9 are nowhere
+    assert client.until("redis_update")["data"]["seq"] == 10
+
+    def next_high(number: int) -> float:
+        gateway.tell(received(number, columns("EURUSD_otc", 8 + number, 1)))
+        return float(client.until("redis_update")["data"]["high"])
+
+    numbers = iter(range(3, 1000))
+    eventually(lambda: next_high(next(numbers)) == 1.3, "the cache's high")
+
+
+# -- outages
+
+
+def test_what_an_outage_keeps_from_its_answer_is_a_redis_error_alone(
+    gateway: RunningGateway, client: RawSocket
+) -> None:
+    gateway.cache.failing = "the store is away"
+    client.emit("get_cached_historical_data", {"asset": "EURUSD_otc"})
+    client.emit("check_status")
+    heard = []
+    while not heard or not heard[-1].startswith('42["backend_status"'):
+        heard.append(client.read())
+    assert [frame.split('"')[1] for frame in heard] == ["redis_error", "backend_status"]
+    assert "the store is away" in heard[0]
+
+
+def test_a_redis_that_hangs_is_not_connected(client: RawSocket) -> None:
+    client.emit("get_redis_status")
+    status = client.until("redis_status")
+    assert list(status) == ["connected", "error", "timestamp"]
+    assert status["connected"] is False
+    assert f"within {ANSWER_S:.0f} s" in status["error"]
+
+
+# -- the trader's page
+
+
+def test_the_asset_on_the_traders_page_is_detected(gateway: RunningGateway, client: RawSocket) -> None:
+    gateway.tell(AssetSelected(feed="chrome:127.0.0.1:9222", asset="EURUSD_otc"))
+    gateway.settle()
+    client.emit("detect_asset")
+    assert client.until("asset_detected") == {"asset": "EURUSD_otc"}
+
+
+@pytest.mark.parametrize(("state", "chrome"), [("live", "connected"), ("down", "not connected")])
+def test_whether_chromes_ticks_arrive_is_told(
+    gateway: RunningGateway, client: RawSocket, state: str, chrome: str
+) -> None:
+    gateway.tell(FeedChanged(feed="chrome:127.0.0.1:9222", state="stale"))
+    gateway.tell(FeedChanged(feed="f1", state="down"))
+    gateway.settle()
+    gateway.tell(FeedChanged(feed="chrome:127.0.0.1:9222", state=state))  # type: ignore[arg-type]
+    gateway.tell(FeedChanged(feed="f1", state="ended"))
+    gateway.settle()
+    with RawSocket(gateway.url) as other:
+        said = other.join().until("connection_status")
+    assert list(said) == ["status", "chrome", "timestamp"]
+    assert (said["status"], said["chrome"]) == ("connected", chrome)
+
+
+# -- spellings
+
+
+def test_an_ambiguous_spelling_is_refused_with_what_it_may_be(gateway: RunningGateway, client: RawSocket) -> None:
+    gateway.tell(AssetsAnnounced(feed="f1", assets=["TON-USD", "TONUSD_"]))
+    gateway.settle()
+    client.emit("subscribe_asset", "TONUSD")
+    assert "TON-USD or TONUSD_" in client.until("error")["message"]
+
+
+def test_either_spelling_ends_what_the_other_began(gateway: RunningGateway, client: RawSocket) -> None:
+    client.emit("subscribe_asset", "EURUSD_otc")
+    client.emit("unsubscribe_asset", "EURUSDOTC")
+    client.emit("subscribe_redis_updates", {"asset": "EURUSD_otc"})
+    client.until("redis_subscribed")
+    gateway.tell(received(2, columns("EURUSD_otc", 4, 1)))
+    assert '"redis_update"' in client.read()
+    client.emit("check_status")
+    assert '"backend_status"' in client.read()
+
+
+# -- the log
+
+
+def test_what_strangers_say_gets_into_no_log_as_it_is(
+    gateway: RunningGateway, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with caplog.at_level(logging.INFO):
+        url = f"{gateway.url}/socket.io/?EIO=4&transport=polling"
+        for query in ("&sid=%1b[31mred%0aroot: all is well", "&token=a-token-that-is-secret", "&sid=x&sid=y"):
+            httpx.get(url + query, trust_env=False)
+        httpx.request("PATCH", url, trust_env=False)
+        with RawSocket(gateway.url, query="&token=a-token-that-is-secret") as client:
+            client.join({"token": "another-secret"}).send("nonsense")
+            assert client.is_ended()
+    assert capfd.readouterr().err == ""
+    assert [record.getMessage() for record in caplog.records if record.name != "httpx"] == []
