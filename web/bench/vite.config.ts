@@ -4,5 +4,5 @@ import { defineConfig } from "vite";
 export default defineConfig({
   base: "./",
   resolve: { alias: { "react-dom/client": "react-dom/profiling" } },
-  build: { target: "es2022", outDir: "../dist/bench", emptyOutDir: true },
+  build: { target: "es2022" },
 });

@@ -421,3 +421,41 @@ describe("a hidden tab", () => {
     expect(seqs(client)).toEqual([1, 2]);
   });
 });
+
+describe("what is shown", () => {
+  test("is shown to all, also where one of them throws, and what it throws is heard of", async () => {
+    const client = connect();
+    relay.tick("A", 1);
+    relay.tick("B", 1);
+    let shown = 0;
+    client.ticks("A").subscribe(() => {
+      throw new Error("of the page");
+    });
+    client.ticks("B").subscribe(() => (shown += 1));
+    await expect(frame()).rejects.toThrow("of the page");
+    await frame();
+    expect(shown).toBeGreaterThan(0);
+  });
+
+  test("works where there are frames and no document", async () => {
+    vi.stubGlobal("document", undefined);
+    const client = connect();
+    relay.tick("A", 1);
+    client.ticks("A").subscribe(nobody);
+    await frame();
+    expect(seqs(client)).toEqual([1]);
+    vi.unstubAllGlobals();
+  });
+});
+
+test("questions that nobody asks any more are forgotten, those that are asked are not", () => {
+  const client = connect();
+  const read = () => new Promise<number>(nobody);
+  const asked = client.polled("audit 0", 1_000, read);
+  const stop = asked.subscribe(nobody);
+  const left = client.polled("audit 1", 1_000, read);
+  for (let since = 2; since < 200; since++) client.polled(`audit ${since}`, 1_000, read);
+  expect(client.polled("audit 0", 1_000, read)).toBe(asked);
+  expect(client.polled("audit 1", 1_000, read)).not.toBe(left);
+  stop();
+});

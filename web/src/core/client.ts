@@ -2,13 +2,14 @@
 
 import type { BackoffOptions } from "./backoff.js";
 import { CandleChannel } from "./candleChannel.js";
-import { Cell, type Readable } from "./cell.js";
+import type { Readable } from "./cell.js";
 import type { AnyChannel, Line } from "./channel.js";
 import { Connection, type MakeSocket, type Socket } from "./connection.js";
 import { Frames } from "./frames.js";
 import { Http } from "./http.js";
 import { Polled } from "./polled.js";
 import type { ClientMessage, ErrorMessage, ServerMessage, StatusMessage, Subscribed } from "./protocol.js";
+import { FeedCell, StateCell } from "./stateCells.js";
 import { TickChannel } from "./tickChannel.js";
 import { canonicalTimeframe } from "./timeframes.js";
 import { type ConnectionState, type FeedStatus, type Query, TickwireError } from "./types.js";
@@ -26,6 +27,7 @@ export interface TickwireOptions {
 }
 
 const LINGER_MS = 2_000;
+const POLLS_KEPT = 50; // `since` and intervals make ever new ones
 
 export class TickwireClient implements Line {
   readonly frames = new Frames();
@@ -86,6 +88,7 @@ export class TickwireClient implements Line {
   /** `read` is asked every `intervalMs`, once for all who give the same `key`. */
   polled<T>(key: string, intervalMs: number, read: (http: Http, signal: AbortSignal) => Promise<T>): Polled<T> {
     const make = () => new Polled<unknown>(this.frames, (signal) => read(this.http, signal), intervalMs);
+    if (this.polls.size >= POLLS_KEPT) dropUnwatched(this.polls);
     return kept(this.polls, `${intervalMs} ${key}`, make) as Polled<T>;
   }
 
@@ -231,61 +234,8 @@ export class TickwireClient implements Line {
   }
 }
 
-class StateCell extends Cell<ConnectionState> {
-  private state: ConnectionState = { name: "idle" };
-
-  set(state: ConnectionState): void {
-    this.state = state;
-    this.changed();
-  }
-
-  protected build(): ConnectionState {
-    return this.state;
-  }
-}
-
-class FeedCell extends Cell<Query<FeedStatus | undefined>> {
-  status: FeedStatus | undefined;
-  held = false;
-  private linger: ReturnType<typeof setTimeout> | undefined;
-
-  constructor(private readonly client: TickwireClient) {
-    super(client.frames);
-  }
-
-  set(status: FeedStatus): void {
-    this.status = status;
-    this.changed();
-  }
-
-  clear(): void {
-    this.status = undefined;
-    this.changed();
-  }
-
-  touch(): void {
-    this.changed();
-  }
-
-  protected override onWatched(): void {
-    clearTimeout(this.linger);
-    this.held = true;
-    this.client.hold(true);
-  }
-
-  protected override onLeft(): void {
-    this.linger = setTimeout(() => {
-      this.held = false;
-      this.client.hold(false);
-    }, this.client.lingerMs);
-  }
-
-  protected build(): Query<FeedStatus | undefined> {
-    const { status: data } = this;
-    const error = this.client.failure;
-    const status = data ? (error || !this.client.isOpen ? "stale" : "live") : error ? "error" : "loading";
-    return { data, error, status, isStale: status === "stale" };
-  }
+function dropUnwatched(polls: Map<string, Polled<unknown>>): void {
+  for (const [key, poll] of polls) if (!poll.watched) polls.delete(key);
 }
 
 function kept<T>(cells: Map<string, T>, key: string, make: () => T): T {

@@ -24,7 +24,7 @@ export class Frames {
     this.cancel = undefined;
     const parts = [...this.changed];
     this.changed.clear();
-    for (const part of parts) part.show();
+    for (const part of parts) shown(part);
   }
 
   private plan(): void {
@@ -32,7 +32,7 @@ export class Frames {
       this.cancel = undefined;
       this.flush();
     };
-    if (typeof requestAnimationFrame === "function" && !document.hidden) {
+    if (typeof requestAnimationFrame === "function" && !globalThis.document?.hidden) {
       this.watch();
       const frame = requestAnimationFrame(turn);
       this.cancel = () => cancelAnimationFrame(frame);
@@ -44,7 +44,7 @@ export class Frames {
 
   /** A tab that is hidden while a frame is awaited gets none any more. */
   private watch(): void {
-    if (this.watching) return;
+    if (this.watching || !globalThis.document) return;
     this.watching = true;
     document.addEventListener("visibilitychange", this.onVisibility);
   }
@@ -58,4 +58,15 @@ export class Frames {
       this.watching = false;
     }
   };
+}
+
+/** What a listener throws is the page's to hear of; the others are shown all the same. */
+function shown(part: Shown): void {
+  try {
+    part.show();
+  } catch (error) {
+    setTimeout(() => {
+      throw error;
+    });
+  }
 }
