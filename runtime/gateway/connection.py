@@ -165,7 +165,8 @@ class Connection(asyncio.Protocol):
     def _on_wanted(self, wanted: WantsChannel) -> None:
         channel = (wanted.asset, wanted.timeframe)
         if channel not in self.channels and len(self.channels) >= self._limits.channels:
-            self._refuse("too_many_channels", f"{self._limits.channels} channels a connection; unsubscribe from some")
+            too_many = f"{self._limits.channels} channels a connection; unsubscribe from some"
+            self._refuse("too_many_channels", too_many, wanted.asset)
             return
         ticket = self._fanout.next_number()
         told = self._fanout.tell(
@@ -181,11 +182,11 @@ class Connection(asyncio.Protocol):
         if told is PutResult.ACCEPTED:
             self.channels[channel] = ticket
         else:
-            self._refuse("try_later", "the gateway takes no more requests now")
+            self._refuse("try_later", "the gateway takes no more requests now", wanted.asset)
 
-    def _refuse(self, code: str, message: str) -> None:
+    def _refuse(self, code: str, message: str, asset: str = "") -> None:
         self._fanout.refused += 1
-        self.put(error_frame(code, message))
+        self.put(error_frame(code, message, asset))
 
     # -- sending
 

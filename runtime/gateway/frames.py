@@ -21,8 +21,10 @@ def text_frame(payload: bytes) -> bytes:
     return b"\x81\x7f" + struct.pack("!Q", length) + payload
 
 
-def error_frame(code: str, message: str) -> bytes:
-    return text_frame(orjson.dumps({"type": "error", "code": code, "message": message}))
+def error_frame(code: str, message: str, asset: str = "") -> bytes:
+    """`asset` is the one that was asked for, where the request could be read."""
+    error = {"type": "error", "code": code, "message": message}
+    return text_frame(orjson.dumps(error | {"asset": asset} if asset else error))
 
 
 class Summary:

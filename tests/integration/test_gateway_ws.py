@@ -370,7 +370,8 @@ def test_channels_are_bounded() -> None:
             for asset in assets[:8]:
                 client.subscribe(asset)
             client.say(type="subscribe", asset=assets[8])
-            assert client.until("error")["code"] == "too_many_channels"
+            refused = client.until("error")
+            assert (refused["code"], refused["asset"]) == ("too_many_channels", assets[8])
             client.subscribe(assets[0])  # again: no further channel
             client.say(type="unsubscribe", asset=assets[0])
             client.subscribe(assets[8])

@@ -220,6 +220,20 @@ describe("a subscription", () => {
     expect(seqs(client)).toEqual([1]);
   });
 
+  test("of too many says so, and is asked for again when there may be room", async () => {
+    const client = connect();
+    relay.silent = true;
+    client.ticks("A").subscribe(nobody);
+    await frame();
+    relay.sockets[0]?.say({ type: "error", code: "too_many_channels", message: "512 channels a connection", asset: "A" });
+    await frame();
+    expect(client.ticks("A").get()).toMatchObject({ status: "error", error: { code: "too_many_channels" } });
+    relay.silent = false;
+    relay.tick("A", 1);
+    await pass(6_000);
+    expect(client.ticks("A").get()).toMatchObject({ status: "live", error: null });
+  });
+
   test("without an answer is asked for again", async () => {
     relay.silent = true;
     const client = connect();
