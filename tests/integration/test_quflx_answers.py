@@ -87,7 +87,7 @@ def test_what_an_outage_keeps_from_its_answer_is_a_redis_error_alone(
     gateway.cache.failing = "the store is away"
     client.emit("get_cached_historical_data", {"asset": "EURUSD_otc"})
     client.emit("check_status")
-    heard = []
+    heard: list[str] = []
     while not heard or not heard[-1].startswith('42["backend_status"'):
         heard.append(client.read())
     assert [frame.split('"')[1] for frame in heard] == ["redis_error", "backend_status"]

@@ -1,5 +1,6 @@
 """What Socket.IO clients may not do, and that it is never felt by another, by the log or by the memory."""
 
+import json
 import logging
 import socket
 import time
@@ -14,14 +15,18 @@ from support.socketio_raw import RawPolling, RawSocket
 from support.ticks import columns, received
 from support.tickwire_process import eventually
 
+from tickwire.config.http_settings import HttpSettings
 from tickwire.messages.candles import Candle
 from tickwire.messages.lifecycle import LinkChanged
 from tickwire.messages.telemetry import ClientsMeasured
-from tickwire.runtime.gateway.admission import Access, Limits
+from tickwire.runtime.gateway.admission import Access, Limits, access_of
+from tickwire.runtime.gateway.tokens import Tokens
 
 pytestmark = pytest.mark.timeout(60)
 
 HANDSHAKE = "/socket.io/?EIO=4&transport=polling"
+SECRET = "a-secret-of-tokens-that-is-long-enough"
+PAGE = "https://charts.example"
 
 
 @pytest.fixture
@@ -229,3 +234,76 @@ def test_no_event_repeats_a_secret_whatever_text_it_got_into() -> None:
                 while said["service"] != "redis":
                     said = each.until("system_status")
                 assert said["details"]["detail"] == "AUTH " + "*" * len(secret)
+
+
+# -- who is let in
+
+
+@pytest.fixture
+def guarded() -> Iterator[RunningGateway]:
+    """Other machines could reach it; it asks for tokens and knows one page."""
+    http = {"address": "0.0.0.0:0", "token_secret": SECRET, "allowed_origins": PAGE}
+    access = access_of(HttpSettings.model_validate(http), (SECRET,))
+    with running_gateway(access=access, host="0.0.0.0") as running:
+        yield running
+
+
+def mint(ttl_s: float = 600) -> str:
+    return Tokens(SECRET, "tickwire").mint(ttl_s)
+
+
+@pytest.mark.parametrize("auth", [None, {}, {"token": "x"}, {"token": 7}, {"token": ["x"]}, {"Token": "x"}])
+def test_without_a_good_token_nobody_is_let_in(guarded: RunningGateway, auth: object) -> None:
+    with RawSocket(guarded.url) as stranger:
+        assert stranger.read().startswith("0{")
+        stranger.send("40" if auth is None else f"40{json.dumps(auth)}")
+        refusal = stranger.read()
+        assert refusal.startswith("44")
+        assert "token" in refusal
+        stranger.emit("check_status")
+        stranger.emit("subscribe_monitor")
+        stranger.send(f"40{json.dumps({'token': mint()})}")
+        assert stranger.read().startswith("40{"), "until then it heard nothing"
+
+
+@pytest.mark.parametrize("way", ["auth", "query", "header"])
+def test_a_token_is_shown_in_any_of_three_ways(guarded: RunningGateway, way: str) -> None:
+    token = mint()
+    query = f"&token={token}" if way == "query" else ""
+    header = [f"Authorization: Bearer {token}"] if way == "header" else []
+    with RawSocket(guarded.url, query=query, header=header) as client:
+        client.join({"token": token} if way == "auth" else None).emit("check_status")
+        assert client.until("backend_status")["clients"] == 1
+
+
+def test_a_connection_ends_with_its_token(guarded: RunningGateway) -> None:
+    with RawSocket(guarded.url) as client:
+        client.join({"token": mint(1.5)})
+        assert "expired" in client.until("error")["message"]
+        assert client.is_ended()
+
+
+def test_an_allowed_page_may_connect_and_post(guarded: RunningGateway) -> None:
+    asked = httpx.get(guarded.url + HANDSHAKE, headers={"Origin": PAGE}, trust_env=False)
+    assert (asked.status_code, asked.headers["access-control-allow-origin"]) == (200, PAGE)
+    assert len(asked.headers.get_list("access-control-allow-origin")) == 1
+    preflight = httpx.options(guarded.url + HANDSHAKE, headers={"Origin": PAGE}, trust_env=False)
+    assert "POST" in preflight.headers["access-control-allow-methods"]
+    with RawSocket(guarded.url, origin=PAGE) as client:
+        client.join({"token": mint()}).until("connection_status")
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost:3000", f"{PAGE}.evil.example"])
+def test_any_other_page_is_refused_over_both_transports(guarded: RunningGateway, origin: str) -> None:
+    asked = httpx.get(guarded.url + HANDSHAKE, headers={"Origin": origin}, trust_env=False)
+    assert asked.status_code == 403
+    assert "access-control-allow-origin" not in asked.headers
+    with pytest.raises(websocket.WebSocketBadStatusException, match="403"):
+        RawSocket(guarded.url, origin=origin)
+
+
+def test_a_rebound_name_is_refused_over_both_transports(guarded: RunningGateway) -> None:
+    asked = httpx.get(guarded.url + HANDSHAKE, headers={"Host": "rebound.example"}, trust_env=False)
+    assert asked.status_code == 403
+    with pytest.raises(websocket.WebSocketBadStatusException, match="403"):
+        RawSocket(guarded.url, host="rebound.example")

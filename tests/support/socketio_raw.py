@@ -20,12 +20,18 @@ class Gone(Exception):
 class RawSocket:
     """Over a WebSocket. Every read has a deadline."""
 
-    def __init__(self, url: str, *, query: str = "", sockopt: list[tuple[int, int, int]] | None = None) -> None:
+    def __init__(
+        self, url: str, *, query: str = "", sockopt: list[tuple[int, int, int]] | None = None,
+        origin: str | None = None, host: str | None = None, header: list[str] | None = None,
+    ) -> None:  # fmt: skip
+        options: dict[str, Any] = {"suppress_origin": True} if origin is None else {"origin": origin}
         self.socket = websocket.WebSocket(sockopt=sockopt or [])
         self.socket.settimeout(PATIENCE_S)
         address = f"{url.replace('http', 'ws', 1)}/socket.io/?EIO=4&transport=websocket{query}"
         try:
-            self.socket.connect(address, suppress_origin=True)  # type: ignore[no-untyped-call]  # websocket-client
+            self.socket.connect(  # type: ignore[no-untyped-call]  # websocket-client
+                address, host=host, header=header or [], **options
+            )
         except BaseException:
             self.socket.shutdown()  # type: ignore[no-untyped-call]
             raise
