@@ -1,10 +1,11 @@
 """Builds candles of all timeframes, keeps `historical:{asset}:{timeframe}`, answers questions about the past.
 
 Receives  TicksReceived, BackfillReceived, HistoryRequested, StoredTicksRequested, CandlesOffered, CandlesCleared,
-          HistoryCountsRequested, HistoryLoaded, TicksLoaded, ReaderEnded, FeedChanged, LinkChanged, DrainRequested
+          HistoryCountsRequested, HistoryLoaded, TicksLoaded, ReaderEnded, CandlesRestored, TicksRestored,
+          HolesRequested, FeedChanged, LinkChanged, DrainRequested
 Sends     CandleClosed (Publisher, Gateway), CandlesMade (BufferKeeper), HistoryServed, StoredTicksServed,
           HistoryFailed, CandlesTaken, HistoryCounted, HistoryMeasured, TicksLeftOut, LinkChanged
-Owns      a Redis connection; a reader thread with a read connection to the store
+Owns      a Redis connection; two reader threads with a read connection to the store each
 If it dies  the candles outlive it (they are given to it); ticks that come again are known by epoch and seq.
 
 Whatever is due is done at the end of each step; its one timer only sees to it that there is a step.
@@ -19,10 +20,11 @@ from tickwire.actors.history_desk import HistoryDesk
 from tickwire.actors.history_memory import HistoryMemory
 from tickwire.actors.kernel.behaviour import Context
 from tickwire.actors.one_timer import GoOn, OneTimer
-from tickwire.actors.ports import CacheRedis, Clock, HistoryReader
+from tickwire.actors.ports import CacheRedis, CandleSource, Clock, HistoryReader
+from tickwire.actors.restoring import Restoring
 from tickwire.market.candle_book import CandleBook
 from tickwire.messages.addressing import ReplyTo
-from tickwire.messages.candles import CandleClosed, CandlesMade
+from tickwire.messages.candles import CandleClosed, CandlesMade, CandlesRestored, HolesRequested, TicksRestored
 from tickwire.messages.history import (
     CandlesCleared,
     CandlesOffered,
@@ -52,13 +54,15 @@ class CacheManager:
         cache: Callable[[], CacheRedis],
         reader: Callable[[int], HistoryReader],
         clock: Clock,
+        source: Callable[[], CandleSource],
         candles: CandleBook,
         history: HistoryMemory,
     ) -> None:
-        """`reader` makes one that tells its number when it ends."""
+        """`reader` makes one that tells its number when it ends; what `source` reads nobody waits for."""
         self._context = context
         self._make_cache = cache
         self._make_reader = reader
+        self._make_source = source
         self._clock = clock
         self._book = candles
         self._history = history
@@ -80,6 +84,7 @@ class CacheManager:
             self._book, self._keys, reader=self._make_reader, clock=self._clock, metrics=self._metrics,
             incarnation=context.incarnation, memory=self._history,
         )  # fmt: skip
+        self._restoring = Restoring(self._book, self._make_source())
         self._cache.link.start()
         self._arm(self._clock.monotonic())
 
@@ -90,6 +95,7 @@ class CacheManager:
         self._book.elapse(now)
         self._hand_on()
         self._keys.write(now)
+        self._restoring.go_on(now)
         self._desk.expire(now)
         self._tell_left_out(now)
         self._arm(now)
@@ -114,6 +120,12 @@ class CacheManager:
                 self._desk.loaded_ticks(message)
             case HistoryCountsRequested():
                 message.reply_to.tell(self._history.counts.told())
+            case CandlesRestored():
+                self._restoring.candles(message)
+            case TicksRestored():
+                self._restoring.ticks(message)
+            case HolesRequested():
+                self._restoring.answer(message)
             case DrainRequested():
                 self._drains.append(message.reply_to)
             case ReaderEnded():
@@ -158,7 +170,8 @@ class CacheManager:
         return self._measured_at + MEASURE_EVERY_S if untold else None
 
     def _arm(self, now: float) -> None:
-        dues = (self._book.due(), self._keys.due(), self._desk.due(), self._left_out_due())
+        parts = (self._book, self._keys, self._desk, self._restoring)
+        dues = (*(part.due() for part in parts), self._left_out_due())
         earliest = min((due for due in dues if due is not None), default=None)
         if earliest is None:
             return
@@ -168,9 +181,9 @@ class CacheManager:
             self._wakes_at = at
 
     def close(self) -> None:
-        desk = getattr(self, "_desk", None)
-        if desk is not None:
-            desk.close()
+        for part in (getattr(self, "_desk", None), getattr(self, "_restoring", None)):
+            if part is not None:
+                part.close()
         cache = getattr(self, "_cache", None)
         if cache is not None:
             cache.link.close()

@@ -93,12 +93,12 @@ class CandleKeys:
         if payload is not None:
             try:
                 candles = decode_candles(payload, timeframe)
-                self._book.adopt(name, timeframe, candles)
+                self._book.adopt(name, timeframe, candles, ours=True)
                 if candles:
                     self._asset((name, level)).recalled.add(timeframe)
             except BadCandles as error:
                 _log.warning("bad_cached_candles", asset=name, timeframe=timeframe, reason=str(error))
-        self._asset((name, level)).seeded.add(level)
+        self._book.seeded(name, level)
 
     def _asset(self, key: Key) -> AssetCandles:
         """Whoever has unwritten keys is in the book."""

@@ -350,6 +350,22 @@ class HistoryReader(Protocol):
         """End without waiting for a call under way; what it would still tell is not told. Idempotent."""
 
 
+class CandleSource(Protocol):
+    """Reads out of the store, on a thread of its own, what an earlier run has left there; nobody waits for it.
+
+    It tells its actor CandlesRestored or TicksRestored, or nothing where there is nothing or the store can't be asked.
+    """
+
+    def candles(self, asset: str, timeframe: str, limit: int) -> None:
+        """Ask for the last candles; never blocks."""
+
+    def ticks(self, asset: str, from_us: int, until_us: int) -> None:
+        """Ask for the ticks with from_us <= ts_us < until_us; never blocks."""
+
+    def close(self) -> None:
+        """End without waiting for a call under way; what it would still tell is not told. Idempotent."""
+
+
 class RegistryRedis(Protocol):
     """TickIngestor's Redis: the hash `tickwire:assets`."""
 

@@ -120,7 +120,7 @@ def measure(
 
 def make(world: Any) -> CacheManager:
     return CacheManager(
-        world, cache=lambda: world, reader=lambda _: world, clock=world, candles=CandleBook(200),
+        world, cache=lambda: world, reader=lambda _: world, source=lambda: world, clock=world, candles=CandleBook(200),
         history=HistoryMemory(),
     )  # fmt: skip
 

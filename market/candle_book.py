@@ -37,6 +37,10 @@ class CandleBook:
         """Ticks that no candle shows; they only grow."""
         self.made: list[tuple[str, Candle]] = []
         """Closed candles for the store, with their assets; the owner takes them."""
+        self.unrestored: dict[Key, None] = {}
+        """Timeframes of which Redis had nothing; the owner takes them and asks the store."""
+        self.holed: dict[str, None] = {}
+        """Assets that may have one hole more; the owner takes them."""
         self._most = most
         self._assets: OrderedDict[str, AssetCandles] = OrderedDict()
         """The one least recently used first."""
@@ -76,11 +80,25 @@ class CandleBook:
         for rows in message.candles:
             self._used(rows.asset).broker(rows)
 
-    def adopt(self, name: str, timeframe: str, candles: Sequence[Candle]) -> None:
-        """Take what Redis or the store had; what changed is unwritten at once."""
+    def adopt(self, name: str, timeframe: str, candles: Sequence[Candle], *, ours: bool = False) -> None:
+        """Take what Redis or the store had; what changed is unwritten at once. `ours`: an earlier run's own."""
         asset = self._used(name)
-        asset.adopt(timeframe, candles)
+        asset.adopt(timeframe, candles, ours=ours)
         self._note(name, asset)
+
+    def refill(self, name: str, from_us: int, ticks: Sequence[tuple[int, str]]) -> None:
+        """Take stored ticks of a hole."""
+        asset = self._assets.get(name)
+        if asset is not None:
+            asset.refill(from_us, ticks)
+            self._note(name, asset)
+
+    def seeded(self, name: str, level: int) -> None:
+        """Redis was asked what an earlier run knew of a timeframe."""
+        asset = self._assets[name]
+        asset.seeded.add(level)
+        if TIMEFRAMES[level] not in asset.recalled:
+            self.unrestored[name, level] = None
 
     def _used(self, name: str) -> AssetCandles:
         asset = self._assets.get(name)
@@ -132,6 +150,9 @@ class CandleBook:
         if asset.changed:
             self.unwritten.update({(name, level): None for level in asset.changed})
             asset.changed.clear()
+        if asset.holes_made != asset.holes_told:
+            asset.holes_told = asset.holes_made
+            self.holed[name] = None
         if asset.renewed:
             self.made += [(name, candle) for candle in asset.take_renewed()]
         order = asset.order

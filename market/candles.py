@@ -5,7 +5,7 @@ is its newest tick, and goes on from there while it is silent. A bucket without 
 """
 
 from bisect import bisect_left
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -46,6 +46,8 @@ class AssetCandles:
         self.feed = ""
         self.seeded: set[int] = set()
         """Timeframes (by place) of which Redis was asked what an earlier run knew."""
+        self.holes_told = 0
+        """`holes_made`, when the owner last saw to it."""
         self.recalled: set[str] = set()
         """Timeframes with candles that an earlier run left in Redis."""
         self.consulted: dict[str, Consulted] = {}
@@ -109,9 +111,22 @@ class AssetCandles:
         """Take history, in any order; ticks that came live already are known."""
         order = sorted(range(len(columns.ts_us)), key=columns.ts_us.__getitem__)
         ts_us = [columns.ts_us[i] for i in order]
-        prices = [float(columns.prices[i]) for i in order]
-        ordinals = [columns.ordinals[i] for i in order]
         self._coverage.past(ts_us[0], ts_us[-1])
+        prices, ordinals = columns.prices, columns.ordinals
+        self._fill(ts_us, [float(prices[i]) for i in order], [ordinals[i] for i in order])
+
+    def refill(self, from_us: int, ticks: Sequence[tuple[int, str]]) -> None:
+        """Take stored ticks (µs, price text; ascending) of a hole; all of them from `from_us` to the last one."""
+        ts_us = [us for us, _ in ticks]
+        seen: Counter[tuple[int, str]] = Counter()
+        ordinals = []
+        for tick in ticks:
+            ordinals.append(seen[tick])
+            seen[tick] += 1
+        self._coverage.stored(from_us, ts_us)
+        self._fill(ts_us, [float(price) for _, price in ticks], ordinals)
+
+    def _fill(self, ts_us: Sequence[int], prices: Sequence[float], ordinals: Sequence[int]) -> None:
         touched, done = [], 0
         while done < len(ts_us):
             start = ts_us[done] // US // BASE * BASE
@@ -127,6 +142,15 @@ class AssetCandles:
             self._advance(touched[-1])
         self._changed(0, touched)
 
+    @property
+    def holes(self) -> Sequence[tuple[int, int]]:
+        """Of live ticks: (last µs known before, first µs known after), ascending."""
+        return self._coverage.holes
+
+    @property
+    def holes_made(self) -> int:
+        return self._coverage.holes_made
+
     def broker(self, candles: BrokerCandles) -> None:
         """Take the broker's own candles: they count where ticks do not cover a bucket from its start to its end."""
         if candles.period_s not in LENGTHS or not candles.rows:
@@ -141,8 +165,11 @@ class AssetCandles:
             rollup.at = max(rollup.at, rows[-1][0] // BASE * BASE)
         self._changed(level, [row[0] for row in rows])
 
-    def adopt(self, timeframe: str, candles: Sequence[Candle]) -> None:
-        """Take candles that Redis or the store had: they count where nothing better is known here."""
+    def adopt(self, timeframe: str, candles: Sequence[Candle], *, ours: bool = False) -> None:
+        """Take candles that Redis or the store had: they count where nothing better is known here.
+
+        `ours`: an earlier run's own, so that a whole one says that its time was covered.
+        """
         level, rollup = TIMEFRAMES.index(timeframe), self._rollup
         taken = [bar_of(candle) for candle in candles[-rollup.keep :] if candle.timestamp >= rollup.floor[level]]
         for bar in taken:
@@ -153,6 +180,8 @@ class AssetCandles:
             last = candles[-1]
             end = last.timestamp + (LENGTHS[level] if last.is_closed else 0)
             rollup.at = max(rollup.at, end // BASE * BASE)
+        if ours and not level:
+            self._coverage.remembered([(bar.start, bar.whole) for bar in taken], BASE)
         rollup.known_elsewhere = True
         self._changed(level, [bar.start for bar in taken])
         rollup.known_elsewhere = False

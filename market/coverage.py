@@ -9,9 +9,12 @@ from typing import Literal
 
 State = Literal["whole", "partial", "gap"]
 
+US = 1_000_000
 JOIN_US = 5_000_000
 """Silence for which even an asset that never pauses is no staleness: history that ends so shortly before live ticks
 begin (or the other way round) leaves no hole."""
+SILENT_S = 60
+"""An earlier run's candles that are no further apart had no hole between them: a bucket without a tick has none."""
 MOST_SPANS = 64
 """An asset with more holes than this forgets the oldest."""
 
@@ -21,6 +24,8 @@ class Coverage:
         self._spans: list[list[int]] = []
         """[first µs, last µs], ascending, apart from each other."""
         self._live: list[int] | None = None
+        self.holes_made = 0
+        """It grows whenever there may be one more."""
 
     def begin(self, us: int) -> None:
         """Live ticks begin, or begin anew after a doubt. What history has up to here joins on."""
@@ -29,6 +34,7 @@ class Coverage:
             if span[0] <= us <= span[1]:
                 self._live = span
                 return
+        self.holes_made += bool(self._spans)
         self._live = [us, us]
         self._spans.append(self._live)
         self._tidy()
@@ -53,6 +59,44 @@ class Coverage:
             keep[1] = max(last_us, *(span[1] for span in near), last_us)
             self._spans = [span for span in self._spans if span is keep or all(span is not each for each in near)]
         self._tidy()
+
+    def stored(self, from_us: int, ts_us: Sequence[int]) -> None:
+        """All stored ticks from `from_us` to the last one, ascending, at least one, which an earlier run had seen live.
+
+        What they cover ends where they pause: nobody knows whether it was the market that paused.
+        """
+        first = last = from_us
+        for us in ts_us:
+            if us > last + JOIN_US:
+                self._known(first, last)
+                first = us
+            last = us
+        self._known(first, last)
+        self._tidy()
+
+    def remembered(self, buckets: Sequence[tuple[int, bool]], length_s: int) -> None:
+        """An earlier run had these (opening second, whether it knew it whole), ascending."""
+        first = last = None
+        for start, whole in buckets:
+            if first is not None and last is not None and not (whole and start - last <= SILENT_S):
+                self._known(first * US, last * US)
+                first = None
+            if whole:
+                first, last = start if first is None else first, start + length_s
+        if first is not None and last is not None:
+            self._known(first * US, last * US)
+        self._tidy()
+
+    def _known(self, first_us: int, last_us: int) -> None:
+        """Joins what it touches, and nothing else: shortly behind it may be what a restart has missed."""
+        if last_us > first_us:
+            self._spans.append([first_us, last_us])
+            self.holes_made += 1
+
+    @property
+    def holes(self) -> Sequence[tuple[int, int]]:
+        """What lies between what is known: (last µs before, first µs after), ascending."""
+        return [(self._spans[i - 1][1], self._spans[i][0]) for i in range(1, len(self._spans))]
 
     def state(self, from_us: int, to_us: int) -> State:
         """How [from_us, to_us) is known: whole, after a hole (gap), or not to its ends (partial)."""

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from tickwire.messages.addressing import ReplyTo
+
 Quality = Literal["live", "backfilled", "partial", "gap"]
 
 
@@ -42,3 +44,43 @@ class CandlesMade:
 
     candles: Sequence[tuple[str, Candle]]
     """(asset, candle)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandlesRestored:
+    """CacheManager's restorer thread → CacheManager: the last candles that the store has. Safe to lose."""
+
+    asset: str
+    timeframe: str
+    candles: Sequence[Candle]
+    """Closed, ascending."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicksRestored:
+    """CacheManager's restorer thread → CacheManager: stored ticks of a hole. Safe to lose: the hole stays."""
+
+    asset: str
+    from_us: int
+    """From here to the last tick they are all that the store has."""
+    ticks: Sequence[tuple[int, str]]
+    """(µs UTC, price text), ascending, at least one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HolesRequested:
+    """Gateway's server → CacheManager: where are an asset's ticks not known? Answered by HolesAnswered."""
+
+    asset: str
+    reply_to: ReplyTo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HolesAnswered:
+    """CacheManager → asker: the holes that outages and restarts have left in its candles and nothing has closed."""
+
+    asset: str
+    known: bool
+    """Whether it has candles of the asset at all."""
+    holes: Sequence[tuple[int, int]]
+    """(last µs UTC known before, first µs known after), ascending."""

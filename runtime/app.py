@@ -16,7 +16,7 @@ from tickwire.actors.cache_manager import CacheManager
 from tickwire.actors.gateway import Gateway
 from tickwire.actors.gateway_memory import GatewayMemory
 from tickwire.actors.history_memory import HistoryMemory
-from tickwire.actors.kernel import ChildSpec, ChildState, Context, MailboxSpec
+from tickwire.actors.kernel import Address, ChildSpec, ChildState, Context, MailboxSpec, PutResult
 from tickwire.actors.metrics_collector import MetricsCollector
 from tickwire.actors.ports import Clock, Listener, Metrics, Store
 from tickwire.actors.publisher import Published, Publisher
@@ -52,6 +52,7 @@ from tickwire.runtime.stores.ledger import LEDGER_FILE, SqliteLedger
 from tickwire.runtime.stores.open import open_store
 from tickwire.runtime.stores.quarantine import SqliteQuarantine
 from tickwire.runtime.stores.reader import StoreReader
+from tickwire.runtime.stores.restorer import StoreRestorer
 from tickwire.runtime.stores.spool import SqliteSpool
 
 HANG_AFTER_S = 30.0
@@ -247,7 +248,7 @@ class Actors:
         def server(context: Context) -> HttpServer:
             services = Services(
                 gateway=context.me.tell,
-                cache=context.address("cache_manager").tell,
+                cache=_tell_at_once(context.address("cache_manager")),
                 monitor=context.address("metrics_collector").tell,
                 metrics=given.render_metrics,
                 actors=given.states,
@@ -278,6 +279,7 @@ class Actors:
                 context,
                 cache=lambda: RedisCache(self._link(context), settings.keys, ttl_s=settings.cache.ttl_s),
                 reader=lambda number: StoreReader(self._make_store, context.me.tell, given.clock, number),
+                source=lambda: StoreRestorer(self._make_store, context.me.tell),
                 clock=given.clock,
                 candles=candles,
                 history=history,
@@ -300,6 +302,11 @@ class Actors:
 def _ticks(message: object) -> int:
     """Mailboxes are bounded in ticks; a message without ticks counts as one."""
     return max(1, getattr(message, "ticks", 1))
+
+
+def _tell_at_once(address: Address) -> Callable[[object], PutResult]:
+    """Somebody waits: not for the 10 ms that CacheManager lets ticks gather."""
+    return lambda message: address.tell(message, control=True)
 
 
 def _tell_link(context: Context) -> Listener:

@@ -100,7 +100,8 @@ class Life:
     def _cache_manager(self) -> Behaviour:
         unmoved: Any = Unmoved()
         return CacheManager(
-            self.stage.context, cache=self.redis.cache, reader=lambda _: unmoved, clock=self.stage.clock,
+            self.stage.context, cache=self.redis.cache, reader=lambda _: unmoved, source=lambda: unmoved,
+            clock=self.stage.clock,
             candles=self.candles,
             history=HistoryMemory(),
         )  # fmt: skip

@@ -24,6 +24,7 @@ from tickwire.messages.lifecycle import ReaderEnded
 from tickwire.runtime.redisio.cache import RedisCache
 from tickwire.runtime.redisio.link import RedisLink
 from tickwire.runtime.stores.reader import StoreReader
+from tickwire.runtime.stores.restorer import StoreRestorer
 from tickwire.runtime.stores.sqlite import SqliteStore
 
 PATIENCE_S = 15.0
@@ -123,6 +124,7 @@ def test_closed_candles_stand_in_a_real_redis_and_expire(tmp_path: Path) -> None
             stage.context, cache=lambda: RedisCache(link, Keys()), clock=stage.clock, candles=CandleBook(200),
             history=HistoryMemory(),
             reader=lambda number: StoreReader(lambda: SqliteStore(store), told.put, stage.clock, number),
+            source=lambda: StoreRestorer(lambda: SqliteStore(store), told.put),
         )  # fmt: skip
         stage.open(actor)
         eventually(lambda: link.up, "the link is up")

@@ -30,11 +30,30 @@ class Reader:
         self.closed = True
 
 
+class Source:
+    """Notes what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked_candles: list[tuple[str, str, int]] = []
+        self.asked_ticks: list[tuple[str, int, int]] = []
+        self.closed = False
+
+    def candles(self, asset: str, timeframe: str, limit: int) -> None:
+        self.asked_candles.append((asset, timeframe, limit))
+
+    def ticks(self, asset: str, from_us: int, until_us: int) -> None:
+        self.asked_ticks.append((asset, from_us, until_us))
+
+    def close(self) -> None:
+        self.closed = True
+
+
 class Bench:
     def __init__(self, redis: MemoryRedis | None = None) -> None:
         self.redis = redis or MemoryRedis()
         self.stage = Stage("cache_manager")
         self.readers: list[Reader] = []
+        self.source = Source()
         self.candles = CandleBook(200)
         self.history = HistoryMemory()
         self.incarnation = 0
@@ -46,6 +65,7 @@ class Bench:
         self.stage.context.incarnation = self.incarnation
         self.actor = CacheManager(
             self.stage.context, cache=self.redis.cache, reader=self.reader, clock=self.stage.clock,
+            source=lambda: self.source,
             candles=self.candles,
             history=self.history,
         )  # fmt: skip
