@@ -1,5 +1,6 @@
-"""The page: files of the package, read once, served with their types and an ETag."""
+"""The page: files of the package, read and packed once, served with their types and an ETag."""
 
+import gzip
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ TYPES: Mapping[str, str] = {
     "LICENSE": "text/plain; charset=utf-8",
 }
 """File name's end → content type; others are not served."""
+PACKED_FROM = 1024
+"""Bytes: smaller files are not worth packing."""
 REVALIDATE = "no-cache"
 """Browsers keep a file and ask whether it is still the same: a new release shows at once."""
 
@@ -34,6 +37,8 @@ class Asset:
     body: bytes
     type: str
     etag: str
+    packed: bytes | None
+    """The same by gzip; None where that gains nothing."""
 
 
 def load_page(package: str = "tickwire.runtime.gateway.static") -> dict[str, Asset]:
@@ -50,7 +55,13 @@ def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, Asset]]:
         kind = TYPES.get(entry.name.rpartition(".")[2])
         if kind is not None:
             body = entry.read_bytes()
-            yield f"{prefix}{entry.name}", Asset(body, kind, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+            etag = hashlib.sha256(body).hexdigest()[:32]
+            yield f"{prefix}{entry.name}", Asset(body, kind, etag, _pack(body))
+
+
+def _pack(body: bytes) -> bytes | None:
+    packed = gzip.compress(body, 6, mtime=0) if len(body) >= PACKED_FROM else body
+    return packed if len(packed) < len(body) else None
 
 
 def add_page(app: FastAPI, assets: Mapping[str, Asset]) -> None:
@@ -60,10 +71,15 @@ def add_page(app: FastAPI, assets: Mapping[str, Asset]) -> None:
         asset = assets.get(path)
         if asset is None:
             raise Problem(404, "not_found", f"there is no {request.url.path}")
-        headers = {"ETag": asset.etag, "Cache-Control": REVALIDATE, "Content-Type": asset.type}
-        if asset.etag in request.headers.get("if-none-match", ""):
+        packed = asset.packed if "gzip" in request.headers.get("accept-encoding", "") else None
+        etag = f'"{asset.etag}"' if packed is None else f'"{asset.etag}-gzip"'
+        headers = {"ETag": etag, "Cache-Control": REVALIDATE, "Content-Type": asset.type}
+        headers["Vary"] = "Origin, Accept-Encoding"
+        if etag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
-        return Response(asset.body, headers=headers)
+        if packed is None:
+            return Response(asset.body, headers=headers)
+        return Response(packed, headers=headers | {"Content-Encoding": "gzip"})
 
     @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     async def page(request: Request) -> Response:

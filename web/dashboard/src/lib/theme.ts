@@ -1,6 +1,6 @@
 // Dark or light: as the system says, until the trader chooses. The style sheet reads `data-theme` of the root.
 
-import { useEffect, useSyncExternalStore } from "react";
+import { useSyncExternalStore } from "react";
 
 export type Theme = "light" | "dark";
 
@@ -20,11 +20,7 @@ function stored(): Theme | null {
 
 function subscribe(listener: () => void): () => void {
   listeners.add(listener);
-  system.addEventListener("change", listener);
-  return () => {
-    listeners.delete(listener);
-    system.removeEventListener("change", listener);
-  };
+  return () => listeners.delete(listener);
 }
 
 function current(): Theme {
@@ -38,18 +34,21 @@ export function choose(theme: Theme): void {
   } catch {
     // storage is off
   }
+  tell();
+}
+
+/** The root first: whoever hears of it reads the new colours from the style sheet. */
+function tell(): void {
+  document.documentElement.dataset.theme = current();
   for (const listener of [...listeners]) listener();
 }
 
 export function useTheme(): Theme {
-  const theme = useSyncExternalStore(subscribe, current);
-  useEffect(() => {
-    document.documentElement.dataset.theme = theme;
-  }, [theme]);
-  return theme;
+  return useSyncExternalStore(subscribe, current);
 }
 
 /** Before the first paint: nothing flashes. */
 export function dress(): void {
-  document.documentElement.dataset.theme = current();
+  system.addEventListener("change", tell);
+  tell();
 }
