@@ -118,6 +118,7 @@ describe("useDataStream", () => {
     expect(result.current.chartData).toEqual([]);
     await pass(200);
     expect(result.current.chartData).toEqual([]);
+    say("redis_update", update("B", 3, 1));
     unmount();
     expect(socket.sent.slice(1)).toEqual([
       ["unsubscribe_redis_updates", { asset: "A" }], ["subscribe_redis_updates", { asset: "B" }], ["unsubscribe_redis_updates", { asset: "B" }],
