@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 
 import httpx
 import pytest
 from support.gateway import RunningGateway, running_gateway
-from support.socketio_raw import RawSocket
+from support.socketio_raw import RawPolling, RawSocket
 from support.ticks import START_US, columns, received
 from support.tickwire_process import eventually
 
@@ -78,6 +79,22 @@ def test_after_a_gap_the_minute_is_learnt_anew(gateway: RunningGateway, client: 
     eventually(lambda: next_high(next(numbers)) == 1.3, "the cache's high")
 
 
+def test_a_late_tick_amends_the_minute_before_and_a_later_one_is_not_told(
+    gateway: RunningGateway, client: RawSocket
+) -> None:
+    client.emit("subscribe_redis_updates", {"asset": "EURUSD_otc"})
+    client.until("redis_subscribed")
+    late = columns("EURUSD_otc", 4, 3)
+    at = [START_US + 60_000_000, START_US + 5000, START_US - 120_000_000]
+    gateway.tell(received(2, replace(late, ts_us=at, prices=["1.2", "1.5", "9"])))
+    gateway.tell(received(3, columns("EURUSD_otc", 7, 1)))
+    of_next, of_late, last = (client.until("redis_update")["data"] for _ in range(3))
+    assert [each["seq"] for each in (of_next, of_late, last)] == [4, 5, 7]
+    assert (of_next["open"], of_next["high"], of_next["low"], of_next["close"]) == (1.2, 1.2, 1.2, 1.2)
+    assert (of_late["open"], of_late["high"], of_late["low"], of_late["close"]) == (1.10001, 1.5, 1.10001, 1.10003)
+    assert (of_late["price"], of_late["timestamp"]) == (1.5, at[1] / 1e6)
+
+
 # -- outages
 
 
@@ -147,6 +164,22 @@ def test_either_spelling_ends_what_the_other_began(gateway: RunningGateway, clie
     assert '"redis_update"' in client.read()
     client.emit("check_status")
     assert '"backend_status"' in client.read()
+
+
+# -- restarts
+
+
+def test_a_restart_of_the_gateway_ends_every_connection_and_the_next_one_serves(gateway: RunningGateway) -> None:
+    with RawSocket(gateway.url) as before, RawPolling(gateway.url).join():
+        before.join().emit("subscribe_asset", "EURUSD_otc")
+        gateway.restart()
+        assert before.is_ended()
+    with RawSocket(gateway.url) as after:
+        after.join().emit("subscribe_asset", "EURUSD_otc")
+        after.emit("check_status")
+        assert after.until("backend_status")["clients"] == 1
+        gateway.tell(received(2, columns("EURUSD_otc", 4, 1)))
+        assert after.until("market_data")["price"] == 1.10004
 
 
 # -- the log

@@ -13,17 +13,17 @@ from typing import Any, Literal
 import orjson
 
 from tickwire.actors.kernel.behaviour import PutResult
-from tickwire.market.forming import FormingCandle
-from tickwire.messages.clients import CandleOut, ChannelWanted, Joined, Refused
+from tickwire.messages.candles import Candle
+from tickwire.messages.clients import CandleOut, ChannelWanted, Joined, Refused, TicksOut
 from tickwire.messages.history import HistoryRequested, HistoryServed
 from tickwire.runtime.gateway.fanout import Channel, Fanout
 from tickwire.runtime.gateway.frames import GapFrame, TicksFrame
 from tickwire.runtime.gateway.quflx import shapes
+from tickwire.runtime.gateway.quflx.minutes import MINUTE, Minutes
 from tickwire.runtime.gateway.quflx.outlet import Outlet
 from tickwire.runtime.gateway.quflx.refusals import Refusal
 from tickwire.runtime.gateway.services import Services, Unanswered, ask
 
-MINUTE = "1m"
 JOIN_S = 5.0
 SETTLE_S = 0.05
 MOST_APIECE = 50
@@ -43,7 +43,7 @@ class Follow:
         self.begun = begun
         self.relearning: asyncio.Task[None] | None = None
         self.holds: Counter[tuple[Kind, str]] = Counter()
-        self.minute = FormingCandle(MINUTE)
+        self.minutes = Minutes()
 
     def names(self, kind: Kind) -> list[str]:
         return [name for each, name in self.holds if each == kind]
@@ -65,6 +65,7 @@ class Bridge:
         self._follows: dict[str, Follow] = {}
         self._answers: dict[Channel, asyncio.Future[None]] = {}
         self._settling = False
+        self._written = 0
 
     # -- holds
 
@@ -131,7 +132,7 @@ class Bridge:
             if follow is not None and isinstance(answer, HistoryServed) and answer.candles:
                 last = answer.candles[-1]
                 if not last.is_closed:
-                    follow.minute.seed(last)
+                    follow.minutes.seed(last)
 
     # -- the fan-out's calls
 
@@ -156,8 +157,8 @@ class Bridge:
     def _take_snapshot(self, joined: Joined) -> None:
         follow = self._follows.get(joined.asset)
         if follow is not None:
-            rows = orjson.loads(joined.payload)["snapshot"]
-            follow.minute.add([_us(row[1]) for row in rows], [row[2] for row in rows])
+            for _, timestamp, price in orjson.loads(joined.payload)["snapshot"]:
+                follow.minutes.add(_us(timestamp), float(price))
 
     def put_ticks(self, frame: TicksFrame | GapFrame) -> None:
         follow = self._follows.get(frame.asset)
@@ -171,42 +172,53 @@ class Bridge:
             skipped = max(0, len(rows) - MOST_APIECE)
             self._fanout.conflated += skipped
             for at, (seq, timestamp, price) in enumerate(rows):
-                follow.minute.add([_us(timestamp)], [float(price)])
+                minute = follow.minutes.add(_us(timestamp), float(price))
                 if at >= skipped:
-                    self._say_tick(frame.asset, follow, piece.source, seq, timestamp, price)
+                    self._say_tick(follow, piece, (seq, timestamp, price), minute)
         self._pay()
 
-    def _say_tick(self, asset: str, follow: Follow, source: str, seq: int, timestamp: float, price: float) -> None:
-        minute = follow.minute.candle
-        assert minute is not None  # a tick has just been added
-        for name in follow.names("updates"):
-            update = shapes.redis_update(name, seq, timestamp, price, minute)
-            self._outlet.to_room(room_of("updates", asset, name), "redis_update", update, subject=f"u:{asset}")
-        for name in follow.names("market"):
-            tick = shapes.market_tick(name, timestamp, price, source)
-            self._outlet.to_room(room_of("market", asset, name), "market_data", tick, subject=f"m:{asset}")
+    def _say_tick(self, follow: Follow, piece: TicksOut, row: tuple[int, float, float], minute: Candle | None) -> None:
+        if minute is not None:  # else it is over a minute late, and no chart has room for it
+            self._say(
+                follow, "updates", piece.asset, "redis_update", lambda name: shapes.redis_update(name, *row, minute)
+            )
+        _, timestamp, price = row
+        self._say(
+            follow, "market", piece.asset, "market_data",
+            lambda name: shapes.market_tick(name, timestamp, price, piece.source),
+        )  # fmt: skip
 
     def put_candle(self, candle: CandleOut, _frame: bytes) -> None:
         follow = self._follows.get(candle.asset)
         if follow is None:
             return
         said: dict[str, Any] = orjson.loads(candle.payload)
-        asset = candle.asset
-        for name in follow.names("stream"):
-            update = shapes.candle_update(name, said)
-            self._outlet.to_room(room_of("stream", asset, name), "candle_update", update, subject=f"c:{asset}")
+        self._say(follow, "stream", candle.asset, "candle_update", lambda name: shapes.candle_update(name, said))
         if said["is_closed"]:
-            for name in follow.names("market"):
-                closed = shapes.market_candle(name, said)
-                self._outlet.to_room(room_of("market", asset, name), "market_data", closed, subject=f"k:{asset}")
+            self._say(
+                follow, "market", candle.asset, "market_data", lambda name: shapes.market_candle(name, said),
+                about="candle",
+            )  # fmt: skip
         self._pay()
+
+    def _say(
+        self, follow: Follow, kind: Kind, asset: str, event: str, build: Callable[[str], object], about: str = "tick"
+    ) -> None:
+        """To all who hold it in this way, in each one's spelling. A slow one gets the latest `about` each."""
+        for name in follow.names(kind):
+            subject = f"{kind}:{about}:{asset}"
+            self._written += self._outlet.to_room(room_of(kind, asset, name), event, build(name), subject=subject)
+        if self._written:
+            self._fanout.line_up(self)
 
     def put(self, _frame: bytes) -> None:
         """A `status`: the only message that is for everybody."""
         self.on_status()
 
     def flush(self) -> int:
-        return 0
+        """They are in their queues already; they count."""
+        written, self._written = self._written, 0
+        return written
 
     def check(self, _beat: int) -> None:
         self._fanout.conflated += self._outlet.conflated
