@@ -182,7 +182,10 @@ describe("useHistory", () => {
     relay.answers.set("/api/v1/candles/A", () => {
       const query = new URL(relay.requests.at(-1) ?? "", "http://x").searchParams;
       const to = Number(query.get("to") ?? Infinity);
-      return new Response(JSON.stringify({ candles: all.filter(({ timestamp }) => timestamp < to).slice(-Number(query.get("limit"))) }));
+      const before = all.filter(({ timestamp }) => timestamp < to);
+      const candles = before.slice(-Number(query.get("limit")));
+      const older = candles.length < before.length ? candles[0]?.timestamp : null;
+      return new Response(JSON.stringify({ candles, older, stale: false }));
     });
     const { result } = renderHook(() => useHistory("A", "1m", { limit: 3 }), { wrapper: below(clientOf(relay)) });
     expect(result.current).toMatchObject({ status: "loading", hasOlder: false });
@@ -200,6 +203,7 @@ describe("useHistory", () => {
   });
 
   test("keeps what it has where a page fails, and goes on from there", async () => {
+    relay.json("/api/v1/candles/A", { candles: [candleOf(60), candleOf(120)], older: 60 });
     const { result } = renderHook(() => useHistory("A", "1m", { from: 0, to: 600, limit: 2 }), { wrapper: below(clientOf(relay)) });
     await frame();
     expect(relay.requests).toEqual(["/api/v1/candles/A?timeframe=1m&limit=2&from=0&to=600"]);
@@ -207,11 +211,35 @@ describe("useHistory", () => {
     await act(() => result.current.loadOlder());
     await frame();
     expect(result.current).toMatchObject({ status: "stale", error: { code: "history_unavailable" }, hasOlder: true });
-    relay.json("/api/v1/candles/A", { candles: [candleOf(0)] });
+    relay.json("/api/v1/candles/A", { candles: [candleOf(0)], older: null });
     await act(() => result.current.loadOlder());
     await frame();
     expect(result.current).toMatchObject({ status: "live", error: null, hasOlder: false });
     expect(result.current.data.map(({ timestamp }) => timestamp)).toEqual([0, 60, 120]);
+  });
+});
+
+describe("candles that the relay is still reading", () => {
+  test("are asked for again, a few times, shown meanwhile by useCandles and awaited by useHistory", async () => {
+    relay.json("/api/v1/candles/A", { candles: [candleOf(60)], older: null, stale: true });
+    const wrapper = below(clientOf(relay));
+    const { result } = renderHook(() => [useCandles("A", "1m"), useHistory("A", "1m")] as const, { wrapper });
+    await frame();
+    expect(result.current.map(({ status, data }) => `${status} ${data.length}`)).toEqual(["live 1", "loading 0"]);
+    relay.json("/api/v1/candles/A", { candles: [candleOf(60), candleOf(120)], older: null, stale: false });
+    await pass(1_100);
+    expect(result.current.map(({ status, data }) => `${status} ${data.length}`)).toEqual(["live 2", "live 2"]);
+    const asked = relay.requests.length;
+    await pass(10_000);
+    expect(relay.requests).toHaveLength(asked);
+  });
+
+  test("are taken as they are where it does not come to an end", async () => {
+    relay.json("/api/v1/candles/A", { candles: [candleOf(60)], older: null, stale: true });
+    const { result } = renderHook(() => [useCandles("A", "1m"), useHistory("A", "1m")] as const, { wrapper: below(clientOf(relay)) });
+    await pass(10_000);
+    expect(result.current.map(({ status, data }) => `${status} ${data.length}`)).toEqual(["live 1", "live 1"]);
+    expect(relay.requests).toHaveLength(6);
   });
 });
 

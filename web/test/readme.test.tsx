@@ -62,10 +62,10 @@ describe("the examples", () => {
     show(<Last asset="A" />);
     await says("The highest of 2 minutes is 5");
     const page = (first: number) => Array.from({ length: 12 }, (_, hour) => candleOf(3_600 * (first + hour), { timeframe: "1h" }));
-    relay.json("/api/v1/candles/B", { candles: page(12) });
+    relay.json("/api/v1/candles/B", { candles: page(12), older: 43_200 });
     show(<Past asset="B" day={0} />);
     await says("12 hours");
-    relay.json("/api/v1/candles/B", { candles: page(0) });
+    relay.json("/api/v1/candles/B", { candles: page(0), older: null });
     act(() => screen.getByRole("button").click());
     await says("24 hours");
     expect(screen.getByRole("button").hasAttribute("disabled")).toBe(true);

@@ -1,8 +1,9 @@
 // The candles of an asset in a timeframe: history over HTTP, asked for once the live ones are known to come.
 
+import { STALE_AGAIN_MS, STALE_TRIES, candlePage } from "./candlePage.js";
 import { CandleSeries } from "./candleSeries.js";
 import { Channel, type Line } from "./channel.js";
-import { type Http, assetPath } from "./http.js";
+import type { Http } from "./http.js";
 import type { CandleMessage, ClientMessage, Subscribed } from "./protocol.js";
 import { isAsset } from "./protocol.js";
 import { canonicalTimeframe } from "./timeframes.js";
@@ -19,6 +20,8 @@ export class CandleChannel extends Channel<readonly Candle[]> {
   private loadedLimit = 0;
   private failures = 0;
   private retry: ReturnType<typeof setTimeout> | undefined;
+  private refresh: ReturnType<typeof setTimeout> | undefined;
+  private refreshes = 0;
 
   constructor(
     line: Line,
@@ -41,6 +44,7 @@ export class CandleChannel extends Channel<readonly Candle[]> {
 
   override onSubscribed(message: Subscribed): void {
     super.onSubscribed(message);
+    this.refreshes = 0;
     void this.load();
   }
 
@@ -82,14 +86,14 @@ export class CandleChannel extends Channel<readonly Candle[]> {
     const loading = new AbortController();
     this.loading = loading;
     const limit = this.series.capacity;
-    const path = `api/v1/candles/${assetPath(this.asset)}?timeframe=${this.timeframe}&limit=${limit}`;
     try {
-      const { candles } = await this.http.json<{ candles: readonly Candle[] }>(path, loading.signal);
+      const { candles, stale } = await candlePage(this.http, { asset: this.asset, timeframe: this.timeframe, limit }, loading.signal);
       if (loading.signal.aborted) return;
       this.series.loaded(candles);
       this.loadedLimit = limit;
       this.failures = 0;
       this.error = null;
+      if (stale && ++this.refreshes < STALE_TRIES) this.refresh = setTimeout(() => void this.load(), STALE_AGAIN_MS);
     } catch (error) {
       if (loading.signal.aborted) return;
       this.error = error instanceof TickwireError ? error : new TickwireError("malformed", String(error));
@@ -102,6 +106,7 @@ export class CandleChannel extends Channel<readonly Candle[]> {
 
   private stopLoading(): void {
     clearTimeout(this.retry);
+    clearTimeout(this.refresh);
     this.retry = undefined;
     this.loading?.abort();
     this.loading = undefined;

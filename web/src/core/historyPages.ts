@@ -1,8 +1,8 @@
 // Candles of the past, a page after the other, backwards.
 
+import { type CandlePage, STALE_AGAIN_MS, STALE_TRIES, candlePage } from "./candlePage.js";
 import { Cell } from "./cell.js";
 import type { TickwireClient } from "./client.js";
-import { assetPath } from "./http.js";
 import { canonicalTimeframe } from "./timeframes.js";
 import { type Candle, type Query, type QueryStatus, TickwireError } from "./types.js";
 
@@ -27,6 +27,7 @@ export class HistoryPages extends Cell<HistoryView> {
   private error: TickwireError | null = null;
   private loading: AbortController | undefined;
   private hasOlder = true;
+  private older: number | undefined;
   private readonly limit: number;
 
   constructor(
@@ -61,7 +62,7 @@ export class HistoryPages extends Cell<HistoryView> {
   /** All anew, from the newest page. */
   readonly refetch = async (): Promise<void> => {
     this.loading?.abort();
-    this.loading = this.candles = undefined;
+    this.loading = this.candles = this.older = undefined;
     this.hasOlder = true;
     await this.loadOlder();
   };
@@ -82,22 +83,23 @@ export class HistoryPages extends Cell<HistoryView> {
     return { data: candles ?? [], error, status, isStale: status === "stale", hasOlder, isLoadingOlder: this.loading !== undefined };
   }
 
-  private async page(signal: AbortSignal): Promise<readonly Candle[]> {
+  private async page(signal: AbortSignal): Promise<CandlePage> {
     const timeframe = canonicalTimeframe(this.timeframe);
     if (!timeframe) throw new TickwireError("bad_timeframe", `${this.timeframe} is no timeframe`);
-    const query = new URLSearchParams({ timeframe, limit: `${this.limit}` });
-    if (this.options.from !== undefined) query.set("from", `${this.options.from}`);
-    const to = this.candles?.[0]?.timestamp ?? this.options.to;
-    if (to !== undefined) query.set("to", `${to}`);
-    const path = `api/v1/candles/${assetPath(this.asset)}?${query}`;
-    return (await this.client.http.json<{ candles: readonly Candle[] }>(path, signal)).candles;
+    const { asset, limit, options } = this;
+    const asked = { asset, timeframe, limit, from: options.from, to: this.older ?? options.to };
+    for (let tries = STALE_TRIES; ; tries--) {
+      const page = await candlePage(this.client.http, asked, signal);
+      if (!page.stale || tries <= 1) return page;
+      await new Promise((resolve) => setTimeout(resolve, STALE_AGAIN_MS));
+      signal.throwIfAborted();
+    }
   }
 
-  private take(page: readonly Candle[]): void {
-    const first = this.candles?.[0]?.timestamp ?? Infinity;
-    const older = page.filter(({ timestamp }) => timestamp < first);
-    this.candles = [...older, ...(this.candles ?? [])];
-    const oldest = this.candles[0]?.timestamp ?? -Infinity;
-    this.hasOlder = older.length > 0 && page.length >= this.limit && !(this.options.from !== undefined && oldest <= this.options.from);
+  private take({ candles, older }: CandlePage): void {
+    const { from } = this.options;
+    this.candles = [...candles, ...(this.candles ?? [])];
+    this.older = older;
+    this.hasOlder = older !== undefined && !(from !== undefined && older <= from);
   }
 }
