@@ -8,6 +8,7 @@ from tickwire.runtime.cli.bench.command import bench
 from tickwire.runtime.cli.config import check_config, show_config
 from tickwire.runtime.cli.doctor import doctor
 from tickwire.runtime.cli.history import history
+from tickwire.runtime.cli.import_files import import_files
 from tickwire.runtime.cli.migrate import migrate
 from tickwire.runtime.cli.quarantine import drop_quarantined, list_quarantined, retry_quarantined, show_quarantined
 from tickwire.runtime.cli.record import record
@@ -32,6 +33,7 @@ def application() -> typer.Typer:
     root.command("simulate")(simulate)
     root.command("record")(record)
     root.command("migrate")(migrate)
+    root.command("import")(import_files)
     root.command("status")(status)
     root.command("history")(history)
     root.command("token")(token)

@@ -20,8 +20,8 @@ HALF_DAY_S = DAY_S // 2
 _NUMBER = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]+)?")
 _CLOCK = r"(?P<h>[01][0-9]|2[0-3]):(?P<m>[0-5][0-9]):(?P<s>[0-5][0-9])(?P<fraction>\.[0-9]+)?"
 _TIME = re.compile(rf"(?:(?P<day>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})[ T])?{_CLOCK}(?:Z|\+00:00)?")
-_TIME_NAMES = ("timestamp", "time", "ts", "t")
-_ASSET_NAMES = ("asset", "symbol", "pair")
+TIME_NAMES = ("timestamp", "time", "ts", "t")
+ASSET_NAMES = ("asset", "symbol", "pair")
 _PRICE_NAMES = ("price", "last", "p")
 _NAMED = re.compile(r"(?P<asset>.+?)_(?:subsecond|(?P<day>[0-9]{8}))(?:_.*)?")
 
@@ -46,10 +46,10 @@ class CsvTicks:
     def __init__(self, name: str, header: Sequence[str], asset: str | None, day: date | None) -> None:
         """`name` is the file's, without its folder. Raises CsvError."""
         self._header = list(header)
-        self._time = _column(header, _TIME_NAMES, name)
-        self._price = _column(header, _PRICE_NAMES, name)
+        self._time = column_of(header, TIME_NAMES, name)
+        self._price = column_of(header, _PRICE_NAMES, name)
         named = _NAMED.fullmatch(name.partition(".csv")[0])
-        self._asset_column = next((i for i, title in enumerate(header) if title in _ASSET_NAMES), None)
+        self._asset_column = next((i for i, title in enumerate(header) if title in ASSET_NAMES), None)
         if self._asset_column is not None and asset is not None:
             raise CsvError(f"asset={asset}: {name} has an asset column; leave asset= out")
         found = asset or (named["asset"] if named else None)
@@ -70,7 +70,7 @@ class CsvTicks:
 
         What is no tick goes out as it is, for the relay to reject and count.
         """
-        times = _Times(self.day, shift_s)
+        times = CsvTimes(self.day, shift_s)
         for row in rows:
             if row == self._header:
                 continue
@@ -93,7 +93,7 @@ def split_rows(lines: Iterable[bytes]) -> Iterator[list[str]]:
             yield [part.strip() for part in text.split(",")]
 
 
-class _Times:
+class CsvTimes:
     """Times in file order: the day goes on where the clock steps back by over half a day."""
 
     def __init__(self, day: date | None, shift_s: int) -> None:
@@ -124,7 +124,8 @@ class _Times:
         return self._midnight
 
 
-def _column(header: Sequence[str], names: Sequence[str], file: str) -> int:
+def column_of(header: Sequence[str], names: Sequence[str], file: str) -> int:
+    """Where the first column with one of these names is. Raises CsvError."""
     for i, title in enumerate(header):
         if title in names:
             return i
