@@ -140,7 +140,11 @@ class AssetCandles:
             done = stop
         if touched and touched[-1] > self._rollup.at:
             self._advance(touched[-1])
-        self._changed(0, touched)
+        self._changed(0, [*touched, *self._unsure()])
+
+    def _unsure(self) -> list[int]:
+        """Base buckets with ticks that may be whole by what covers them now."""
+        return [start for start in self._buckets if not self._rollup.is_whole(0, start)]
 
     @property
     def holes(self) -> Sequence[tuple[int, int]]:
@@ -182,6 +186,7 @@ class AssetCandles:
             rollup.at = max(rollup.at, end // BASE * BASE)
         if ours and not level:
             self._coverage.remembered([(bar.start, bar.whole) for bar in taken], BASE)
+            rollup.mark(0, self._unsure())
         rollup.known_elsewhere = True
         self._changed(level, [bar.start for bar in taken])
         rollup.known_elsewhere = False

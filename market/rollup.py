@@ -70,6 +70,10 @@ class Rollup:
             self.freshen(over[-1][0])
         return [(level, begin) for level, begin in over if begin in self._bars[level]]
 
+    def is_whole(self, level: int, start: int) -> bool:
+        bar = self._bars[level].get(start)
+        return bar is not None and bar.whole
+
     def next_end(self) -> int | None:
         """When the shortest candle that is open ends, in seconds UTC; None if none is."""
         for level, length in enumerate(LENGTHS):

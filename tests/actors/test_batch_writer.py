@@ -15,11 +15,13 @@ from support.ticks import columns, received
 from tickwire.actors.batch_writer import BatchWriter, BatchWriterSettings
 from tickwire.actors.one_timer import GoOn
 from tickwire.actors.ports import OutboxEntry, StoreMisconfigured, StoreUnavailable
+from tickwire.market.candle_rows import CandleRow
 from tickwire.market.ledger import EntryPostings, accounts
-from tickwire.market.packing import pack, unpack_rows
+from tickwire.market.packing import pack, pack_candles, unpack_rows
 from tickwire.market.rows import Row
+from tickwire.messages.candles import Candle
 from tickwire.messages.lifecycle import Flushed, FlushRequested, LinkChanged, LinkState, OutboxLost
-from tickwire.messages.telemetry import BacklogMeasured, BatchStored, RowsQuarantined, SpoolMeasured
+from tickwire.messages.telemetry import BacklogMeasured, BatchStored, CandlesStored, RowsQuarantined, SpoolMeasured
 from tickwire.messages.ticks import TicksAccepted
 from tickwire.runtime.stores.ledger import SqliteLedger
 from tickwire.runtime.stores.quarantine import SqliteQuarantine
@@ -109,6 +111,15 @@ class Writer:
             self.ticks += size
             self.keeper.forward([], [OutboxEntry(f"7-{self.entries}", payload)])
             self.expected += unpack_rows(payload)
+
+    def forward_candles(self, *candles: Candle, asset: str = "A") -> None:
+        """An entry of candles into the outbox."""
+        self.entries += 1
+        payload = pack_candles([CandleRow(asset, candle) for candle in candles])
+        self.keeper.forward([], [OutboxEntry(f"7-{self.entries}", payload)])
+
+    def kept(self, asset: str = "A") -> list[Candle]:
+        return [row.candle for key, row in sorted(self.table.kept.items()) if key[0] == asset]
 
     def accepted(self, ticks: int, *, pending_entries: int = 0) -> None:
         self.stage.step(TicksAccepted(ticks=ticks, rows=1, pending_entries=pending_entries))
@@ -781,3 +792,100 @@ def test_quarantined_rows_are_on_the_ledger_as_such(make: Make) -> None:
     writer.stage.advance(60.0)
     assert writer.acked == 2
     assert totals(writer) == {"received": 8, "parsed": 8, "stored": 7, "quarantined": 1}
+
+
+# -- candles -------------------------------------------------------------------------------------------------------
+
+
+def minute(number: int, ticks: int = 10) -> Candle:
+    return Candle(
+        timestamp=1_756_866_780 + 60 * number, open=1.5, high=1.5, low=1.5, close=1.5, volume=0, is_closed=True,
+        timeframe="1m", ticks=ticks, quality="live",
+    )  # fmt: skip
+
+
+def test_candles_are_stored_in_the_cycle_of_their_ticks_and_acknowledged_behind_them(make: Make) -> None:
+    writer = make().start()
+    writer.forward(3)
+    writer.forward_candles(minute(0), minute(1))
+    writer.forward(2)
+    writer.flush()
+    writer.assert_all_stored_once()
+    assert writer.kept() == [minute(0), minute(1)]
+    assert sum(stored.rows for stored in writer.stage.told("metrics_collector", CandlesStored)) == 2
+
+
+def test_an_older_state_that_comes_again_does_not_replace_a_newer(make: Make) -> None:
+    writer = make().start()
+    writer.forward_candles(minute(0, 10))
+    writer.forward_candles(minute(0, 11))
+    writer.flush()
+    writer.forward_candles(minute(0, 10))
+    writer.flush()
+    assert writer.kept() == [minute(0, 11)]
+    assert writer.acked == 3
+
+
+def test_candles_of_a_store_that_is_away_are_stored_when_it_is_back(make: Make) -> None:
+    writer = make().start()
+    writer.forward(2)
+    writer.forward_candles(minute(0))
+    writer.table.candle_fault = DOWN
+    writer.flush()
+    assert (writer.acked, len(writer.table.rows), writer.kept()) == (0, 2, [])
+    writer.table.candle_fault = None
+    writer.stage.advance(INTERVAL_S * 2)
+    writer.assert_all_stored_once()
+    assert writer.kept() == [minute(0)]
+
+
+def test_candles_that_were_not_acknowledged_are_read_again_after_a_crash(make: Make) -> None:
+    writer = make().start()
+    writer.forward_candles(minute(0))
+    writer.table.candle_fault = DOWN
+    writer.flush()
+    writer.restart()
+    writer.table.candle_fault = None
+    writer.flush()
+    assert writer.kept() == [minute(0)]
+    assert writer.acked == 1
+
+
+@pytest.mark.parametrize("refused", [1, 5, 16])
+def test_a_candle_that_the_store_refuses_is_left_out_and_all_others_are_stored(make: Make, refused: int) -> None:
+    writer = make().start()
+    writer.table.refuse_pair("BAD")
+    writer.forward(1)
+    for number in range(1, 17):
+        writer.forward_candles(minute(number), asset="BAD" if number == refused else "A")
+    writer.flush()
+    writer.assert_all_stored_once()
+    assert writer.kept() == [minute(number) for number in range(1, 17) if number != refused]
+    assert sum(stored.refused for stored in writer.stage.told("metrics_collector", CandlesStored)) == 1
+
+
+def test_a_store_without_a_table_of_candles_takes_ticks_all_the_same(make: Make) -> None:
+    writer = make().start()
+    writer.table.candle_fault = StoreMisconfigured("42883: no function; run `tickwire migrate` with this store")
+    writer.forward(2)
+    writer.forward_candles(minute(0))
+    writer.flush()
+    writer.assert_all_stored_once()
+    assert writer.kept() == []
+    writer.table.candle_fault = None
+    writer.forward_candles(minute(1))
+    writer.flush()
+    assert writer.kept() == [minute(1)]
+    assert writer.store_states()[-1] == ("up", "")
+
+
+def test_a_store_that_is_wrongly_set_up_as_a_whole_holds_candles_too(make: Make) -> None:
+    writer = make().start()
+    writer.forward_candles(minute(0))
+    writer.table.fail(StoreMisconfigured("401; check the store's key"))
+    writer.flush()
+    assert writer.acked == 0
+    writer.table.fail(None)
+    writer.stage.advance(INTERVAL_S * 2)
+    assert writer.acked == 1
+    assert writer.kept() == [minute(0)]

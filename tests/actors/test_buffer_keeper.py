@@ -15,6 +15,7 @@ from tickwire.actors.waiting_candles import WaitingCandles
 from tickwire.market.ledger import Tally, accounts
 from tickwire.market.ownership import Ownership
 from tickwire.market.packing import unpack, unpack_rows
+from tickwire.messages.candles import Candle, CandlesMade
 from tickwire.messages.lifecycle import (
     DrainRequested,
     FeedChanged,
@@ -47,6 +48,7 @@ class Keeper:
         self.settings = BufferKeeperSettings(**settings)  # type: ignore[arg-type]
         self.unaccepted = Unaccepted()
         self.ownership = Ownership()
+        self.candles = WaitingCandles(most=5)
         self.path = folder / "spool.db"
         self.start()
 
@@ -59,7 +61,7 @@ class Keeper:
             feeds={"f1": "ingestor:1", "f2": "ingestor:2"},
             unaccepted=self.unaccepted,
             ownership=self.ownership,
-            candles=WaitingCandles(),
+            candles=self.candles,
             settings=self.settings,
         )
         self.stage.open(self.actor)
@@ -544,3 +546,89 @@ def test_ticks_that_went_to_the_dead_letters_are_on_the_ledger_as_lost_once(make
     assert (account.total("received"), account.total("stored")) == (4, 1)
     assert account.reasons("lost") == {"mailbox: poison": 3}
     assert account.balanced
+
+
+# -- candles -------------------------------------------------------------------------------------------------------
+
+
+def minute(number: int, ticks: int = 10) -> Candle:
+    return Candle(
+        timestamp=1_756_866_780 + 60 * number, open=1.5, high=1.5, low=1.5, close=1.5, volume=0, is_closed=True,
+        timeframe="1m", ticks=ticks, quality="live",
+    )  # fmt: skip
+
+
+def made(*candles: Candle) -> CandlesMade:
+    return CandlesMade(candles=[("A", candle) for candle in candles])
+
+
+def outbox_candles(keeper: Keeper) -> list[Candle]:
+    return [row.candle for payload in keeper.redis.outbox_payloads("p1") for row in unpack(payload).candles]
+
+
+def test_candles_go_through_spool_and_outbox_a_few_times_a_second_in_one_row(make: Callable[..., Keeper]) -> None:
+    keeper = make(poll_s=0.25)
+    keeper.stage.step(made(minute(0)), made(minute(1), minute(2)))
+    assert outbox_candles(keeper) == []
+    keeper.stage.advance(0.25)
+    assert outbox_candles(keeper) == [minute(0), minute(1), minute(2)]
+    assert keeper.spool.last_row == 1
+    keeper.stage.advance(1.0)
+    assert keeper.spool.last_row == 1
+
+
+def test_of_a_candle_that_changes_meanwhile_the_better_state_goes_out(make: Callable[..., Keeper]) -> None:
+    keeper = make()
+    keeper.stage.step(made(minute(0, 10)), made(minute(0, 12)), made(minute(0, 11)))
+    keeper.stage.advance(0.25)
+    assert outbox_candles(keeper) == [minute(0, 12)]
+
+
+def test_a_drain_takes_the_candles_that_wait(make: Callable[..., Keeper]) -> None:
+    keeper = make()
+    keeper.stage.step(made(minute(0)))
+    keeper.drain()
+    assert outbox_candles(keeper) == [minute(0)]
+
+
+def test_candles_outlive_a_crash_of_their_keeper(make: Callable[..., Keeper]) -> None:
+    keeper = make()
+    keeper.stage.step(made(minute(0)))
+    keeper.stage.context.incarnation += 1
+    keeper.restart()
+    keeper.stage.advance(0.25)
+    assert outbox_candles(keeper) == [minute(0)]
+
+
+def test_candles_that_a_full_disk_does_not_take_hold_no_feed_and_go_out_when_there_is_room(
+    make: Callable[..., Keeper], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper = make()
+    with monkeypatch.context() as full:
+
+        def refuse(*_: object) -> range:
+            raise SpoolFailed("database or disk is full")
+
+        full.setattr(keeper.spool, "commit", refuse)
+        keeper.stage.step(made(minute(0)))
+        keeper.stage.advance(1.0)
+        assert keeper.stage.told("ingestor:1", FeedHeld) == []
+    keeper.stage.advance(0.25)
+    assert outbox_candles(keeper) == [minute(0)]
+
+
+def test_beyond_their_bound_the_oldest_candles_are_let_go(make: Callable[..., Keeper]) -> None:
+    keeper = make()
+    keeper.stage.step(made(*map(minute, range(8))))
+    keeper.stage.advance(0.25)
+    assert outbox_candles(keeper) == [minute(number) for number in range(3, 8)]
+
+
+def test_candles_count_for_no_tick(make: Callable[..., Keeper]) -> None:
+    keeper = make()
+    keeper.stage.step(made(minute(0)))
+    keeper.stage.advance(0.25)
+    (payload,) = keeper.redis.outbox_payloads("p1")
+    entry = unpack(payload)
+    assert (list(entry.rows), list(entry.counted)) == ([], [])
+    assert keeper.stage.told("batch_writer", TicksAccepted) == []
