@@ -9,6 +9,9 @@ from tickwire.messages.lifecycle import FeedChanged, FeedState
 RELEASE_S = 60.0
 """How long a feed is down before it gives its assets up to other feeds."""
 
+LACK_S = 5.0
+"""A page that is loaded anew is back sooner."""
+
 
 class FeedStatus:
     """Not thread-safe."""
@@ -25,7 +28,8 @@ class FeedStatus:
         self._told: Sequence[ReplyTo] = ()
         self._state: FeedState = "connecting"
         self._stale: tuple[str, ...] = ()
-        self._detail = self._held = ""
+        self._detail = self._held = self._lacks = ""
+        self._lacking_since = 0.0
 
     def begin(self, told: Sequence[ReplyTo], now: float, *, connects: bool) -> None:
         """`told` hear of every change; a feed that `connects` has a minute for its first tick."""
@@ -34,11 +38,13 @@ class FeedStatus:
         self._change("connecting" if connects else "live")
 
     def connecting(self) -> None:
+        self._lacks = ""
         self._change("connecting")
 
     def down(self, reason: str, now: float) -> None:
         if self._state not in ("down", "connecting"):
             self._release_at = now + self._release_s
+        self._lacks = ""
         self._change("down", reason)
 
     def ended(self) -> None:
@@ -65,6 +71,12 @@ class FeedStatus:
             if self._state in ("live", "stale"):
                 self.judge(now)
 
+    def lack(self, reason: str, now: float) -> None:
+        """What a person must do before it can tick, said once that has lasted; empty: nothing."""
+        if not (reason and self._lacks):
+            self._lacking_since = now
+        self._lacks = reason
+
     def forget(self, asset: str) -> None:
         """Nobody wants it any more: its silence is no fault."""
         self._staleness.forget(asset)
@@ -75,10 +87,12 @@ class FeedStatus:
             return
         stale = self._staleness.stale(now)
         silent = bool(stale) and len(stale) == self._staleness.watched
-        state: FeedState = "stale" if silent or self._held else "live"
-        if (stale, state, self._held) != (self._stale, self._state, self._detail):
+        lacks = self._lacks if now >= self._lacking_since + LACK_S else ""
+        detail = self._held or lacks
+        state: FeedState = "stale" if silent or detail else "live"
+        if (stale, state, detail) != (self._stale, self._state, self._detail):
             self._stale = stale
-            self._change(state, self._held)
+            self._change(state, detail)
 
     def is_gone(self, now: float) -> bool:
         """True once, when the feed has been down for so long that others may have its assets."""

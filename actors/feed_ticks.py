@@ -20,6 +20,8 @@ from tickwire.market.wire import (
     Event,
     HistoryRows,
     Ignored,
+    Interrupted,
+    Lacking,
     LiveRows,
     Malformed,
     Opened,
@@ -47,7 +49,9 @@ class FeedTicks:
         connection: FeedConnection,
         status: FeedStatus,
         meter: FeedMeter,
+        renew: Callable[[], None],
     ) -> None:
+        """`renew` makes grants given so far another incarnation's."""
         self._feed = feed
         self.receivers = [address(name) for name in TICKS_TO]
         self._counts_to = [address("buffer_keeper")]
@@ -59,6 +63,7 @@ class FeedTicks:
         self._connection = connection
         self._status = status
         self._meter = meter
+        self._renew = renew
 
     def read(self, session: FeedSession, now: float, recv_us: int) -> None:
         """Take one read of the socket."""
@@ -83,8 +88,13 @@ class FeedTicks:
                 self._heard()
                 self._connection.opened(session)
             case AssetChosen():
-                if good_asset(event.asset):
+                if event.asset is None or good_asset(event.asset):
                     self._gateway.tell(AssetSelected(feed=self._feed, asset=event.asset))
+            case Interrupted():
+                if self._pipeline.numbering.doubt(event.assets):
+                    self._renew()
+            case Lacking():
+                self._status.lack(event.reason, now)
             case AssetsListed():
                 self._on_listed(event)
             case Malformed():

@@ -29,7 +29,7 @@ class GatewayMemory:
         self.announced: dict[str, str] = {}
         """Asset → the feed that listed it; "" for one known from Redis alone."""
         self.selected: dict[str, str] = {}
-        """Feed → the asset that the trader's page shows."""
+        """Feed → the asset that the trader's page shows; the newest choice at the end."""
         self.stored: BatchStored | None = None
         self.stored_at: dict[str, float] = {}
         """Asset → when (UTC) the last batch with ticks of it was stored; of as many as there are books."""
@@ -43,6 +43,8 @@ class GatewayMemory:
         match message:
             case FeedChanged():
                 self.feeds[message.feed] = message
+                if message.state == "down":
+                    self.selected.pop(message.feed, None)
             case LinkChanged():
                 self.links[message.link, message.owner] = message
             case AssetsAnnounced():
@@ -51,7 +53,9 @@ class GatewayMemory:
                 self.stored = message
                 self.stored_at.update(dict.fromkeys(message.assets & self.books.keys(), now_s))
             case AssetSelected():
-                self.selected[message.feed] = message.asset
+                self.selected.pop(message.feed, None)
+                if message.asset is not None:
+                    self.selected[message.feed] = message.asset
             case BacklogMeasured():
                 self.backlog = message
             case RowsQuarantined():

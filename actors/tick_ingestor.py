@@ -114,10 +114,11 @@ class TickIngestor:
             connection=self._connection,
             status=self._status,
             meter=self._meter,
+            renew=self._renew,
         )
         self._unwatch = [receiver.watch(lambda _name, _congested: self.wake()) for receiver in self._ticks.receivers]
         self._registry.redis.link.start()
-        self._incarnation = new_epoch(self._clock.now_us())
+        self._renew()
         self._status.begin(self._states_to, self._clock.monotonic(), connects=self._connects)
         self._connection.dial(self._context.me.tell)
 
@@ -200,6 +201,10 @@ class TickIngestor:
         self._ask(self._pipeline.numbering.to_ask())
         self._ticks.hand_on(counts_at_us)
 
+    def _renew(self) -> None:
+        """What was granted until now is void: late grants are known by the incarnation that they name."""
+        self._incarnation = new_epoch(self._clock.now_us())
+
     def _ask(self, assets: Sequence[str]) -> None:
         for asset in assets:
             request = AssetRequested(
@@ -232,7 +237,7 @@ class TickIngestor:
         self._guarded(self._beat_connection, now)
         if self._status.is_gone(now):
             self._pipeline.numbering.forget_grants()  # before another feed can be granted any of them
-            self._incarnation = new_epoch(self._clock.now_us())
+            self._renew()
             self._status.gone()
         self._status.judge(now)
         if self._registry is not None:

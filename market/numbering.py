@@ -1,6 +1,6 @@
 """(epoch, seq) of live ticks, per asset: granted by the asset's keeper, counted here, +1 a tick."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from tickwire.market.codec import encode_ticks
 from tickwire.market.intake import GoodTicks
@@ -76,6 +76,14 @@ class Numbering:
         """The other owner is down for good: ask again at the next tick."""
         if self.refused(asset):
             del self._assets[asset]
+
+    def doubt(self, assets: Collection[str] | None) -> bool:
+        """Ticks of these (None: of any) may be missing: what was granted is asked for again. True if anything was."""
+        granted = [asset for asset, state in self._assets.items() if state.epoch is not None]
+        doubted = granted if assets is None else list(set(assets).intersection(granted))
+        for asset in doubted:
+            del self._assets[asset]
+        return bool(doubted)
 
     def forget_grants(self) -> None:
         """Give up every asset that was granted or refused; those that are asked for still are kept."""

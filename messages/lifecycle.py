@@ -64,11 +64,11 @@ class AssetsAnnounced:
 class AssetSelected:
     """TickIngestor → Gateway: the asset that the trader's own page shows now, where a feed can see it.
 
-    Safe to lose: the next choice is told anew.
+    None: no page shows one any more. Safe to lose: the next choice is told anew.
     """
 
     feed: str
-    asset: str
+    asset: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

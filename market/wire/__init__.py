@@ -7,7 +7,7 @@ takes apart, not the values: `market.intake` decides which stamps, assets and pr
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 TEXT = 1
 BINARY = 2
@@ -72,9 +72,31 @@ class AssetsListed:
 
 @dataclass(frozen=True, slots=True)
 class AssetChosen:
-    """The trader's own page asks the venue for this asset."""
+    """What the trader's own page shows now; None: no page shows an asset any more."""
+
+    asset: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PageAsked:
+    """A page asks the venue to `show` it an asset in place of the one before, to `add` one, or to `drop` one."""
 
     asset: str
+    how: Literal["show", "add", "drop"]
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """Ticks of these assets may be missing between those before and those to come; None: of all assets."""
+
+    assets: Sequence[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """What a person must do before this connection can bring ticks; empty: nothing."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +143,8 @@ Event = (
     | CandleRows
     | AssetsListed
     | AssetChosen
+    | Interrupted
+    | Lacking
     | Opened
     | AuthRefused
     | ClosedByVenue

@@ -14,7 +14,6 @@ Format: Chrome DevTools Protocol 1.3, domains Target and Network.
 """
 
 import binascii
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,37 +22,28 @@ import orjson
 from tickwire.market.wire import (
     BINARY,
     TEXT,
-    AssetChosen,
-    CandleRows,
     Decoder,
     Event,
     Frame,
-    HistoryRows,
-    Ignored,
-    LiveRows,
-    Malformed,
+    Interrupted,
+    Lacking,
     Opened,
+    PageAsked,
     Send,
 )
 from tickwire.market.wire.jsontext import malformed, read_json
+from tickwire.market.wire.page_sockets import PageSockets
 
 SILENCE_LIMIT_S = 25.0
 ASK_EVERY_S = 5.0
 """Chrome says nothing while its pages are quiet, so it is asked for something now and then."""
-MOST_SOCKETS = 256
-"""Of all pages together; one more, and the one that was heard of first is forgotten."""
 WITH_PAGES = ("page", "iframe", "worker", "shared_worker", "service_worker")
-OF_THE_MARKET = (LiveRows, HistoryRows, CandleRows)
+MOST_TARGETS = 1000
+NETWORK = {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0}
+"""Chrome need keep no bodies of responses for us."""
 
-
-class _PageSocket:
-    """A WebSocket of a page. One of unknown kind is not complained of before it has said something of the market."""
-
-    __slots__ = ("decoder", "known")
-
-    def __init__(self, decoder: Decoder, *, known: bool) -> None:
-        self.decoder = decoder
-        self.known = known
+_OF_NETWORK = b'{"method":"Network.'
+_OF_SOCKETS = b'{"method":"Network.webSocketFrame'
 
 
 class ChromeDecoder:
@@ -62,17 +52,19 @@ class ChromeDecoder:
     silence_limit_s = SILENCE_LIMIT_S
 
     def __init__(
-        self, make_decoder: Callable[[], Decoder], chosen: Callable[[bytes], str | None], *, match: Sequence[str] = ()
+        self,
+        make_decoder: Callable[[], Decoder],
+        asked: Callable[[bytes], PageAsked | None],
+        *,
+        match: Sequence[str] = (),
     ) -> None:
-        """`make_decoder` makes the venue's, for a recorded session; `chosen` says which asset a page's frame asks for.
+        """`make_decoder` makes the venue's, for a recorded session; `asked` says what a page's own frame asks for.
 
         `match`: a socket counts if its URL holds one of these; where there are none, if it speaks of the market.
         """
-        self._make_decoder = make_decoder
-        self._chosen = chosen
-        self._match = match
-        self._sockets: OrderedDict[tuple[str, str], _PageSocket | None] = OrderedDict()
-        """(session, request id) → socket; None for one that does not match."""
+        self._pages = PageSockets(make_decoder, asked, match)
+        self._targets: dict[str, str] = {}
+        """Session → target; a page's target has the id of its main frame."""
         self._number = 0
         self._opened = False
         self._next_ask: float | None = None
@@ -81,6 +73,8 @@ class ChromeDecoder:
             "Network.webSocketFrameSent": self._on_sent,
             "Network.webSocketCreated": self._on_created,
             "Network.webSocketClosed": self._on_closed,
+            "Network.requestWillBeSent": self._on_request,
+            "Inspector.targetCrashed": self._on_crashed,
             "Target.attachedToTarget": self._on_attached,
             "Target.detachedFromTarget": self._on_detached,
         }
@@ -127,6 +121,8 @@ class ChromeDecoder:
         return events
 
     def _on_message(self, payload: bytes, events: list[Event]) -> None:
+        if payload.startswith(_OF_NETWORK) and not payload.startswith(_OF_SOCKETS) and not _matters(payload):
+            return  # the Network domain tells of every request of every page
         try:
             message = read_json(payload)
         except ValueError as error:
@@ -142,7 +138,7 @@ class ChromeDecoder:
         handle = self._methods.get(method)
         session, params = message.get("sessionId", ""), message.get("params")
         if handle is None:
-            return  # the Network domain tells of every request of every page
+            return
         if type(params) is not dict or type(session) is not str:
             events.append(malformed(f"{method} without parameters", payload))
             return
@@ -152,68 +148,50 @@ class ChromeDecoder:
         """The first answer says that we are attached; an error is of a page that has gone meanwhile."""
         if not self._opened and type(message.get("id")) is int:
             self._opened = True
-            events.append(Opened())
+            events += (Opened(), Interrupted(None), Lacking(self._pages.lacks))
 
     def _on_attached(self, _session: str, params: dict[str, Any], events: list[Event]) -> None:
         session, info = params.get("sessionId"), params.get("targetInfo")
         if type(session) is not str or type(info) is not dict:
             events.append(malformed("Target.attachedToTarget without a session", orjson.dumps(params)))
-        elif info.get("type") in WITH_PAGES:
-            events.append(self._command("Network.enable", {}, session))
+        elif info.get("type") in WITH_PAGES and len(self._targets) < MOST_TARGETS:
+            self._targets[session] = str(info.get("targetId"))
+            events.append(self._command("Network.enable", NETWORK, session))
             events.append(self._attach_all(session))
 
-    def _on_detached(self, _session: str, params: dict[str, Any], _events: list[Event]) -> None:
-        session = params.get("sessionId")
-        for key in [key for key in self._sockets if key[0] == session]:
-            del self._sockets[key]
+    def _on_detached(self, _session: str, params: dict[str, Any], events: list[Event]) -> None:
+        session = str(params.get("sessionId"))
+        self._targets.pop(session, None)
+        self._pages.gone(session, events)
 
-    def _on_created(self, session: str, params: dict[str, Any], _events: list[Event]) -> None:
+    def _on_crashed(self, session: str, _params: dict[str, Any], events: list[Event]) -> None:
+        self._pages.left(session, events)
+
+    def _on_request(self, session: str, params: dict[str, Any], events: list[Event]) -> None:
+        """A document for the page itself: it is loaded anew, which ends its sockets without a word."""
+        if params.get("type") == "Document" and params.get("frameId") == self._targets.get(session, ""):
+            self._pages.left(session, events)
+
+    def _on_created(self, session: str, params: dict[str, Any], events: list[Event]) -> None:
         request, url = params.get("requestId"), params.get("url")
         if type(request) is str and type(url) is str:
-            matches = not self._match or any(part in url for part in self._match)
-            self._keep((session, request), self._new(known=bool(self._match)) if matches else None)
+            self._pages.created((session, request), url, events)
 
-    def _on_closed(self, session: str, params: dict[str, Any], _events: list[Event]) -> None:
-        self._sockets.pop((session, str(params.get("requestId"))), None)
+    def _on_closed(self, session: str, params: dict[str, Any], events: list[Event]) -> None:
+        self._pages.closed((session, str(params.get("requestId"))), events)
 
     def _on_received(self, session: str, params: dict[str, Any], events: list[Event]) -> None:
-        socket = self._socket(session, params)
-        if socket is None:
-            return
-        frame = _frame(params.get("response"))
-        if frame is None:
-            events.append(malformed("Network.webSocketFrameReceived without a frame", orjson.dumps(params)))
-            return
-        told = socket.decoder.receive([frame])
-        socket.known = socket.known or any(isinstance(event, OF_THE_MARKET) for event in told)
-        for event in told:
-            if not isinstance(event, Opened | Send) and (socket.known or not isinstance(event, Malformed | Ignored)):
-                events.append(event)
+        self._pages.received((session, str(params.get("requestId"))), _frame(params.get("response")), events)
 
     def _on_sent(self, session: str, params: dict[str, Any], events: list[Event]) -> None:
-        if self._socket(session, params) is None:
-            return
         frame = _frame(params.get("response"))
-        asset = self._chosen(frame[1]) if frame is not None and frame[0] == TEXT else None
-        if asset is not None:
-            events.append(AssetChosen(asset))
+        if frame is not None and frame[0] == TEXT:
+            self._pages.sent((session, str(params.get("requestId"))), frame[1], events)
 
-    # -- sockets
 
-    def _socket(self, session: str, params: dict[str, Any]) -> _PageSocket | None:
-        """One that was open before we came has no URL: what it says decides."""
-        key = (session, str(params.get("requestId")))
-        if key not in self._sockets:
-            self._keep(key, self._new(known=False))
-        return self._sockets[key]
-
-    def _new(self, *, known: bool) -> _PageSocket:
-        return _PageSocket(self._make_decoder(), known=known)
-
-    def _keep(self, key: tuple[str, str], socket: _PageSocket | None) -> None:
-        self._sockets[key] = socket
-        if len(self._sockets) > MOST_SOCKETS:
-            self._sockets.popitem(last=False)
+def _matters(payload: bytes) -> bool:
+    """Whether a message of the Network domain, apart from frames, may tell of a socket or of a page's loading."""
+    return payload.startswith(b'{"method":"Network.webSocketC') or b'"Document"' in payload
 
 
 def _frame(response: Any) -> Frame | None:

@@ -267,20 +267,6 @@ class PocketOptionDecoder:
         return READERS[name](value)
 
 
-def chosen_asset(payload: bytes) -> str | None:
-    """The asset that a page asks for in this frame of its own; None where it asks for something else."""
-    if not payload.startswith(b'42["changeSymbol"'):
-        return None
-    try:
-        event = read_json(payload[2:])
-    except ValueError:
-        return None
-    if type(event) is not list or len(event) != 2 or type(event[1]) is not dict:
-        return None
-    asset = event[1].get("asset")
-    return asset if type(asset) is str else None
-
-
 def _placeholder(value: Any) -> int | None:
     """The number of the attachment that `value` stands for; None if it stands for itself."""
     if type(value) is dict and value.get("_placeholder") is True and type(value.get("num")) is int:

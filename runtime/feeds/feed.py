@@ -8,7 +8,7 @@ from tickwire.actors.ports import Clock, FeedConnector, FeedProfile
 from tickwire.config.urls import ChromeFeed, FeedUrl, JsonFeed, PocketOptionFeed, PushFeed, ReplayFeed, SimulatedFeed
 from tickwire.market.wire import Decoder
 from tickwire.market.wire.chrome import ChromeDecoder
-from tickwire.market.wire.pocketoption import chosen_asset
+from tickwire.market.wire.pocketoption_page import asked_by_page
 from tickwire.market.wire.registry import DecoderOptions, UnknownVenue, venue
 from tickwire.runtime.feeds.chrome import ChromeConnector
 from tickwire.runtime.feeds.dialler import ThreadDialler
@@ -189,6 +189,6 @@ def _chrome(url: ChromeFeed, timeout_s: float) -> Feed:
         profile=profile,
         connector=ChromeConnector(url.host, url.port, timeout_s=timeout_s),
         make_decoder=lambda: ChromeDecoder(
-            lambda: speaks.make_decoder(DecoderOptions(recorded=True)), chosen_asset, match=url.match
+            lambda: speaks.make_decoder(DecoderOptions(recorded=True)), asked_by_page, match=url.match
         ),
     )

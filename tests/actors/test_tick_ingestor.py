@@ -18,6 +18,7 @@ from tickwire.market.pipeline import FeedMemory, FeedPipeline, PipelineSettings
 from tickwire.market.staleness import Staleness
 from tickwire.messages.lifecycle import (
     AssetsAnnounced,
+    AssetSelected,
     Drained,
     DrainRequested,
     FeedChanged,
@@ -500,3 +501,61 @@ def test_its_link_to_redis_shows_on_the_gateway_and_in_the_metrics(feed: Feed) -
     feed.stage.step(change)
     for listener in ("gateway", "metrics_collector"):
         assert change in feed.stage.told(listener, LinkChanged)
+
+
+def test_ticks_after_a_doubt_get_an_epoch_of_their_own_and_other_assets_go_on(feed: Feed) -> None:
+    feed.live(("A", NOW_S, 1.5), ("B", NOW_S, 2.5))
+    feed.grant("A", epoch="E1")
+    feed.grant("B", epoch="E1")
+    feed.read(["live", [("A", NOW_S + 1, 1.6)]], ["doubt", ["A", "C"]], ["live", [("A", NOW_S + 2, 1.7)]])
+    assert feed.ticks() == [("A", 1, "1.5"), ("B", 1, "2.5"), ("A", 2, "1.6")]
+    asked = feed.stage.told("buffer_keeper", AssetRequested)
+    assert [request.asset for request in asked] == ["A", "B", "A"]
+    assert asked[0].incarnation != asked[2].incarnation
+    feed.grant("A", epoch="E2")
+    feed.live(("B", NOW_S + 3, 2.6))
+    assert feed.ticks()[-2:] == [("A", 1, "1.7"), ("B", 2, "2.6")]
+
+
+def test_a_doubt_about_everything_is_one_about_what_was_granted(feed: Feed) -> None:
+    feed.read(["doubt", None], ["live", [("A", NOW_S, 1.5)]])
+    feed.grant("A", epoch="E1")
+    feed.read(["doubt", None], ["live", [("A", NOW_S + 1, 1.6)]])
+    assert len(feed.ticks()) == 1
+    feed.grant("A", epoch="E2")
+    assert feed.ticks() == [("A", 1, "1.5"), ("A", 1, "1.6")]
+
+
+def test_a_doubt_about_what_nobody_was_granted_voids_no_grant_under_way(feed: Feed) -> None:
+    feed.live(("A", NOW_S, 1.5))
+    feed.read(["doubt", ["A", "B"]])
+    feed.grant("A")
+    assert feed.ticks() == [("A", 1, "1.5")]
+    assert len(feed.stage.told("buffer_keeper", AssetRequested)) == 1
+
+
+def test_what_a_person_must_do_is_said_once_it_has_lasted(feed: Feed) -> None:
+    feed.read(["open"], ["lack", "open the page"])
+    feed.pass_time(4.0)
+    assert feed.states()[-1] == "live"
+    feed.pass_time(2.0)
+    last = feed.stage.told("gateway", FeedChanged)[-1]
+    assert (last.state, last.detail) == ("stale", "open the page")
+    feed.read(["lack", ""], ["live", [("A", NOW_S, 1.5)]])
+    feed.pass_time(0.5)
+    last = feed.stage.told("gateway", FeedChanged)[-1]
+    assert (last.state, last.detail) == ("live", "")
+
+
+def test_what_was_lacking_is_forgotten_with_the_connection(feed: Feed) -> None:
+    feed.read(["open"], ["lack", "open the page"])
+    feed.socket.end("cut")
+    feed.pass_time(1.0)
+    feed.read(["open"])
+    feed.pass_time(8.0)
+    assert feed.states()[-1] == "live"
+
+
+def test_the_asset_on_the_traders_page_is_told_unless_it_is_no_asset(feed: Feed) -> None:
+    feed.read(["chosen", "A"], ["chosen", "no asset"], ["chosen", None])
+    assert [told.asset for told in feed.stage.told("gateway", AssetSelected)] == ["A", None]

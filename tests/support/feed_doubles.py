@@ -5,7 +5,20 @@ from collections.abc import Callable, Sequence
 import orjson
 
 from tickwire.actors.ports import PING, DialFailed, Dialled, FeedClosed, FeedSocket
-from tickwire.market.wire import AssetInfo, AssetsListed, Event, Frame, HistoryRows, LiveRows, Malformed, Opened, Send
+from tickwire.market.wire import (
+    AssetChosen,
+    AssetInfo,
+    AssetsListed,
+    Event,
+    Frame,
+    HistoryRows,
+    Interrupted,
+    Lacking,
+    LiveRows,
+    Malformed,
+    Opened,
+    Send,
+)
 
 
 class ScriptedSocket:
@@ -60,7 +73,7 @@ class ScriptedSocket:
 
 class ScriptedDecoder:
     """Frames are JSON: ["open"], ["live", [[asset, stamp, price], …]], ["history", asset, [[stamp, price], …]],
-    ["assets", [names]], ["ask", answer], ["bad"]."""
+    ["assets", [names]], ["ask", answer], ["chosen", name], ["doubt", [names]], ["lack", reason], ["bad"]."""
 
     silence_limit_s = 45.0
 
@@ -94,6 +107,12 @@ class ScriptedDecoder:
                 return Send(str(rest[0]))
             case "assets":
                 return AssetsListed([AssetInfo(str(name), str(name), "currency", True, True) for name in rest[0]])
+            case "chosen":
+                return AssetChosen(None if rest[0] is None else str(rest[0]))
+            case "doubt":
+                return Interrupted(None if rest[0] is None else [str(name) for name in rest[0]])
+            case "lack":
+                return Lacking(str(rest[0]))
             case _:
                 return Malformed("bad", b"bad")
 

@@ -17,20 +17,24 @@ from tickwire.market.wire import (
     Event,
     HistoryRows,
     Ignored,
+    Interrupted,
+    Lacking,
     LiveRows,
     Malformed,
     Opened,
     Send,
 )
-from tickwire.market.wire.chrome import ASK_EVERY_S, MOST_SOCKETS, ChromeDecoder
-from tickwire.market.wire.pocketoption import PocketOptionDecoder, chosen_asset
+from tickwire.market.wire.chrome import ASK_EVERY_S, NETWORK, ChromeDecoder
+from tickwire.market.wire.page_sockets import MOST_SOCKETS, NO_PAGE
+from tickwire.market.wire.pocketoption import PocketOptionDecoder
+from tickwire.market.wire.pocketoption_page import asked_by_page
 
 HEADER = '451-["updateStream",{"_placeholder":true,"num":0}]'
 TICK = b'[["EURGBP_otc",1756866774.962,0.87852]]'
 
 
 def decoder(*match: str) -> ChromeDecoder:
-    return ChromeDecoder(lambda: PocketOptionDecoder(recorded=True), chosen_asset, match=match)
+    return ChromeDecoder(lambda: PocketOptionDecoder(recorded=True), asked_by_page, match=match)
 
 
 def message(method: str, session: str = "S", **params: Any) -> bytes:
@@ -48,8 +52,26 @@ def created(request: str, url: str, session: str = "S") -> bytes:
     return message("Network.webSocketCreated", session, requestId=request, url=url)
 
 
-def take(made: ChromeDecoder, *messages: bytes) -> Sequence[Event]:
+def told(made: ChromeDecoder, *messages: bytes) -> Sequence[Event]:
     return made.receive([(TEXT, each) for each in messages])
+
+
+def take(made: ChromeDecoder, *messages: bytes) -> Sequence[Event]:
+    """Apart from what it says of holes and of what is missing."""
+    return [event for event in told(made, *messages) if not isinstance(event, Interrupted | Lacking)]
+
+
+def loads(kind: str, frame: str, session: str = "S") -> bytes:
+    return message("Network.requestWillBeSent", session, requestId="L", frameId=frame, type=kind)
+
+
+def attached(session: str = "S", target: str = "T") -> bytes:
+    info = {"type": "page", "targetId": target}
+    return message("Target.attachedToTarget", "", sessionId=session, targetInfo=info)
+
+
+def doubted(events: Sequence[Event]) -> list[Sequence[str] | None]:
+    return [event.assets for event in events if isinstance(event, Interrupted)]
 
 
 def commands(events: Sequence[Event]) -> list[tuple[str, str | None]]:
@@ -60,10 +82,9 @@ def commands(events: Sequence[Event]) -> list[tuple[str, str | None]]:
 def test_it_asks_to_be_attached_to_every_page_and_to_hear_its_network() -> None:
     made = decoder()
     assert commands(made.greeting()) == [("Target.setAutoAttach", None)]
-    assert take(made, b'{"id":1,"result":{}}') == [Opened()]
-    assert take(made, b'{"id":2,"result":{}}') == []
-    attached = message("Target.attachedToTarget", "", sessionId="S1", targetInfo={"type": "page"})
-    assert commands(take(made, attached)) == [("Network.enable", "S1"), ("Target.setAutoAttach", "S1")]
+    assert told(made, b'{"id":1,"result":{}}') == [Opened(), Interrupted(None), Lacking(NO_PAGE)]
+    assert told(made, b'{"id":2,"result":{}}') == []
+    assert commands(take(made, attached("S1"))) == [("Network.enable", "S1"), ("Target.setAutoAttach", "S1")]
     other = message("Target.attachedToTarget", "", sessionId="S2", targetInfo={"type": "browser_ui"})
     assert take(made, other) == []
 
@@ -114,6 +135,8 @@ def test_the_pages_own_frames_tell_which_asset_is_shown() -> None:
         '42["changeSymbol",7]',
         '42["changeSymbol",{"asset":7}]',
         '42["chan',
+        '42["subfor",{"asset":"A"}]',
+        '42["changeSymbol",{"asset":"' + "A" * 2000 + '"}]',
     ):
         assert take(made, heard("R", other, method="Sent")) == []
 
@@ -148,7 +171,7 @@ def test_chrome_is_asked_for_something_while_its_pages_are_quiet() -> None:
 def test_as_many_sockets_as_a_page_may_open_are_kept() -> None:
     made = decoder("po")
     take(made, *(created(f"R{i}", "wss://po/") for i in range(MOST_SOCKETS + 50)))
-    assert len(made._sockets) == MOST_SOCKETS
+    assert len(made._pages) == MOST_SOCKETS
 
 
 def test_history_and_lists_come_through() -> None:
@@ -157,6 +180,93 @@ def test_history_and_lists_come_through() -> None:
     header = '451-["updateHistoryNewFast",{"_placeholder":true,"num":0}]'
     events = take(made, heard("R", header), heard("R", history))
     assert [type(event) for event in events] == [HistoryRows]
+
+
+def test_a_page_that_is_loaded_anew_or_crashes_leaves_a_doubt_about_what_it_carried() -> None:
+    for end in (
+        loads("Document", "T"),
+        message("Inspector.targetCrashed"),
+        message("Target.detachedFromTarget", "", sessionId="S"),
+        message("Network.webSocketClosed", requestId="R"),
+    ):
+        made = decoder()
+        take(made, attached(), heard("R", HEADER), heard("R", TICK))
+        events = told(made, end)
+        assert events == [Interrupted(["EURGBP_otc"]), Lacking(NO_PAGE)]
+        assert told(made, end) == []
+
+
+def test_what_else_a_page_loads_is_no_doubt() -> None:
+    made = decoder()
+    take(made, attached(), heard("R", HEADER), heard("R", TICK))
+    assert told(made, loads("XHR", "T"), loads("Document", "a frame in it"), loads("Document", "T", "other")) == []
+
+
+def test_an_asset_that_another_page_goes_on_with_is_in_no_doubt() -> None:
+    made = decoder()
+    take(made, *(each for session in "SU" for each in (heard("R", HEADER, session), heard("R", TICK, session))))
+    assert told(made, message("Network.webSocketClosed", "S", requestId="R")) == []
+    assert told(made, message("Network.webSocketClosed", "U", requestId="R")) == [
+        Interrupted(["EURGBP_otc"]), Lacking(NO_PAGE),
+    ]  # fmt: skip
+
+
+def test_an_asset_that_a_page_comes_back_to_is_in_doubt() -> None:
+    def show(asset: str) -> bytes:
+        return heard("R", "42" + json.dumps(["changeSymbol", {"asset": asset, "period": 60}]), method="Sent")
+
+    made = decoder()
+    take(made, show("EURGBP_otc"), heard("R", HEADER), heard("R", TICK))
+    assert doubted(told(made, show("EURGBP_otc"))) == []  # another timeframe
+    assert doubted(told(made, show("AUDCAD_otc"))) == [["AUDCAD_otc"]]
+    take(made, heard("R", HEADER), heard("R", TICK))  # one that was under way
+    assert doubted(told(made, show("EURGBP_otc"))) == [["EURGBP_otc"]]
+
+
+def test_an_asset_that_a_page_also_wants_goes_on_when_another_one_is_shown() -> None:
+    def wish(name: str, value: object) -> bytes:
+        return heard("R", "42" + json.dumps([name, value]), method="Sent")
+
+    made = decoder()
+    take(made, wish("changeSymbol", {"asset": "EURGBP_otc"}), wish("subfor", "EURGBP_otc"))
+    take(made, heard("R", HEADER), heard("R", TICK))
+    assert doubted(told(made, wish("changeSymbol", {"asset": "B"}))) == [["B"]]
+    assert doubted(told(made, wish("changeSymbol", {"asset": "EURGBP_otc"}))) == []
+    assert (
+        doubted(told(made, wish("unsubfor", "EURGBP_otc"), wish("subfor", "EURGBP_otc"))) == []
+    )  # shown all the while
+    take(made, wish("changeSymbol", {"asset": "B"}), wish("unsubfor", "EURGBP_otc"))
+    assert doubted(told(made, wish("subfor", "EURGBP_otc"))) == [["EURGBP_otc"]]
+
+
+def test_when_the_page_that_shows_an_asset_is_gone_another_ones_counts() -> None:
+    def show(asset: str, session: str) -> bytes:
+        return heard("R", f'42["changeSymbol",{{"asset":"{asset}"}}]', session, method="Sent")
+
+    made = decoder()
+    assert take(made, show("A", "S"), show("B", "U")) == [AssetChosen("A"), AssetChosen("B")]
+    assert take(made, message("Target.detachedFromTarget", "", sessionId="U")) == [AssetChosen("A")]
+    assert take(made, message("Network.webSocketClosed", requestId="R")) == [AssetChosen(None)]
+
+
+def test_the_socket_that_was_silent_longest_is_forgotten_first() -> None:
+    made = decoder("po")
+    take(made, created("R", "wss://po/"))
+    for i in range(MOST_SOCKETS + 50):
+        take(made, created(f"R{i}", "wss://chat/"), heard("R", HEADER))
+        assert [type(event) for event in take(made, heard("R", TICK))] == [LiveRows]
+
+
+def test_requests_of_pages_are_read_past_whatever_they_hold() -> None:
+    made = decoder()
+    assert told(made, b'{"method":"Network.responseReceived",' + b"[" * 100_000) == []
+    assert told(made, message("Network.dataReceived", requestId="R", data="x" * 100_000)) == []
+
+
+def test_chrome_is_asked_to_keep_no_bodies_for_us() -> None:
+    (network, _) = take(decoder(), attached())
+    assert isinstance(network, Send)
+    assert orjson.loads(network.payload)["params"] == NETWORK
 
 
 @pytest.mark.parametrize(
@@ -178,7 +288,7 @@ def test_history_and_lists_come_through() -> None:
 def test_hostile_messages_crash_nothing_and_are_no_ticks(payload: bytes) -> None:
     made = decoder()
     events = [*take(made, payload), *made.receive([(BINARY, payload)])]
-    assert {type(event) for event in events} <= {Malformed, Send}
+    assert {type(event) for event in events} <= {Malformed, Send, Opened, Interrupted, Lacking}
     assert [type(event) for event in take(made, heard("R", HEADER), heard("R", TICK))] == [LiveRows]
 
 
@@ -202,4 +312,4 @@ values = st.recursive(
 )  # fmt: skip
 def test_no_message_of_the_methods_we_know_crashes_it(method: str, params: dict[str, Any]) -> None:
     for event in take(decoder(), json.dumps({"method": method, "params": params}).encode()):
-        assert isinstance(event, Malformed | Send | Ignored | AssetChosen)
+        assert isinstance(event, Malformed | Send | Ignored | AssetChosen | Lacking | Interrupted)
