@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help setup run test web lint types format lock clean bench prove
+.PHONY: help setup run test web page lint types format lock clean bench prove
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -30,6 +30,10 @@ web:  ## the React hooks: types, tests, build (needs Node 20)
 	npm run --prefix web check
 	npm run --prefix web test
 	npm run --prefix web build
+
+page:  ## build the page anew into runtime/gateway/static, after a change in web/ (needs Node 20 and `make web`)
+	npm run --prefix web check:dashboard
+	npm run --prefix web build:dashboard
 
 prove: setup  ## the promise in its long form, over an hour: more seeds, 200 faults, 100 kills, outages, a soak
 	$(BIN)/python -m pytest --long tests/simulation tests/faults tests/hostile $(ARGS)

@@ -12,7 +12,7 @@ export default defineConfig({
   },
   test: {
     environment: "jsdom",
-    include: ["test/**/*.test.{ts,tsx}"],
+    include: ["test/**/*.test.{ts,tsx}", "dashboard/test/**/*.test.ts"],
     testTimeout: 20_000,
     restoreMocks: true,
   },

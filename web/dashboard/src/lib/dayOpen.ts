@@ -40,8 +40,7 @@ export class DayOpens {
 
   /** Ask where today's open is not known. */
   want(asset: string): void {
-    const today = Math.floor(Date.now() / 1000 / DAY_S) * DAY_S;
-    if (this.asked.has(asset) || (this.known.get(asset)?.day ?? -1) >= today) return;
+    if (this.asked.has(asset) || (this.known.get(asset)?.day ?? -1) >= today()) return;
     this.asked.add(asset);
     this.waiting.push(asset);
     this.next();
@@ -66,11 +65,17 @@ export class DayOpens {
       // the change stays a dash; asked again later
     }
     for (const listener of this.listeners.get(asset) ?? []) listener();
+    const isTodays = (this.known.get(asset)?.day ?? -1) >= today();
     setTimeout(() => {
       this.asked.delete(asset);
       if (this.listeners.has(asset)) this.want(asset);
-    }, AGAIN_MS);
+    }, isTodays ? (today() + DAY_S) * 1000 - Date.now() : AGAIN_MS);
   }
+}
+
+/** Its first second, UTC. */
+function today(): number {
+  return Math.floor(Date.now() / 1000 / DAY_S) * DAY_S;
 }
 
 function lastCandle(answer: unknown): DayOpen | undefined {

@@ -48,7 +48,7 @@ export interface Reading {
   readonly gauges: Readonly<Partial<Record<Gauge, number>>>;
 }
 
-/** Rates a second and mean latencies in seconds, over the window that ends at `at`. */
+/** Rates a second and mean latencies in seconds, over the window that ends at `at`; the store has a longer one. */
 export interface Flow {
   readonly at: number;
   readonly received: number | undefined;
@@ -65,7 +65,8 @@ export interface Flow {
   readonly gauges: Reading["gauges"];
 }
 
-export const WINDOW_MS = 15_000; // the store is written every ten seconds: a shorter window would show waves
+export const WINDOW_MS = 15_000;
+export const STORE_WINDOW_MS = 60_000; // it is written now and then: a shorter window would show waves that are none
 const KEPT = 400;
 
 export function read(at: number, look: Look): Reading {
@@ -78,14 +79,15 @@ export function read(at: number, look: Look): Reading {
   return { at, counters: all(COUNTERS), gauges: all(GAUGES) };
 }
 
-export function flow(before: Reading, now: Reading): Flow {
-  const seconds = (now.at - before.at) / 1000;
+export function flow(before: Reading, long: Reading, now: Reading): Flow {
+  const startOf = (name: Counter) => (name.startsWith("store") ? long : before);
   const grown = (name: Counter) => {
-    const [from, to] = [before.counters[name], now.counters[name]];
+    const [from, to] = [startOf(name).counters[name], now.counters[name]];
     return from === undefined || to === undefined ? undefined : to - from;
   };
   const perSecond = (name: Counter) => {
     const by = grown(name);
+    const seconds = (now.at - startOf(name).at) / 1000;
     return by === undefined || seconds <= 0 ? undefined : by / seconds;
   };
   const mean = (sum: Counter, number: Counter) => {
@@ -121,9 +123,10 @@ export class Readings {
       this.readings = [];
       this.flows = [];
     }
-    const within = this.readings.find(({ at }) => at >= reading.at - WINDOW_MS);
-    this.readings = [...this.readings.filter(({ at }) => at >= reading.at - 2 * WINDOW_MS), reading];
-    if (within) this.flows = [...this.flows, flow(within, reading)].slice(-KEPT);
+    const since = (ms: number) => this.readings.find(({ at }) => at >= reading.at - ms);
+    const [short, long] = [since(WINDOW_MS), since(STORE_WINDOW_MS)];
+    this.readings = [...this.readings.filter(({ at }) => at >= reading.at - STORE_WINDOW_MS), reading];
+    if (short && long) this.flows = [...this.flows, flow(short, long, reading)].slice(-KEPT);
     return this.flows;
   }
 }

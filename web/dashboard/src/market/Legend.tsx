@@ -10,7 +10,7 @@ export function Legend({ candle, decimals }: { readonly candle: Candle | undefin
   const percent = candle.open ? ((candle.close - candle.open) / candle.open) * 100 : 0;
   return (
     <p className="legend" id="legend">
-      <span>{dateAndTime(candle.timestamp)}</span>
+      <span>{dateAndTime(candle.timestamp).slice(5, candle.timestamp % 60 ? 19 : 16)}</span>
       {FIGURES.map(([letter, name]) => <span key={letter}><i>{letter}</i> {price(candle[name], decimals)}</span>)}
       <b data-move={moveOf(candle.open, candle.close)}>{signed(percent, 3)} %</b>
       <span>{count(candle.ticks)} ticks</span>

@@ -40,7 +40,7 @@ export function SystemView({ metrics }: { readonly metrics: Metrics }) {
       <section className="panel way" aria-labelledby="way-title">
         <div className="panel-head">
           <h2 id="way-title">From feed to store</h2>
-          <span className="count">rates and mean latencies of the last 15 s</span>
+          <span className="count">rates and mean latencies of the last 15 s, of the store those of the last minute</span>
           <StaleTag shown={status.isStale || metrics.isStale} />
         </div>
         {status.data || now ? <PathPicture path={path} /> : status.error ? (
