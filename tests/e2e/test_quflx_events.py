@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from support.redis_server import RedisServer
-from support.socketio_client import Browser, Browsers, browsers
+from support.socketio_client import Browser, Browsers, Heard, browsers
 from support.tickwire_process import Tickwire, eventually, tickwire
 
 pytestmark = pytest.mark.timeout(90)
@@ -67,6 +67,23 @@ def test_a_subscriber_hears_every_tick_with_the_forming_minute(browser: Browser)
         assert each["close"] == each["price"]
         assert each["low"] <= min(each["open"], each["close"]) <= max(each["open"], each["close"]) <= each["high"]
         assert abs(datetime.fromisoformat(each["date"]).timestamp() - each["timestamp"]) < 0.001
+
+
+def test_an_upgrade_from_polling_to_a_websocket_loses_no_update(clients: Browsers) -> None:
+    browser = clients.attempt("upgrades", transports=["polling", "websocket"])
+    browser.emit("subscribe_redis_updates", {"asset": EUR})  # the client keeps it until it is let in
+    heard: list[Heard] = []
+
+    def seqs() -> list[int]:
+        return [each[1]["data"]["seq"] for each in heard if each[0] == "redis_update"]
+
+    def enough() -> bool:
+        heard.extend(browser.heard_so_far())
+        return ["upgrade", "websocket"] in heard and len(seqs()) >= 60
+
+    eventually(enough, "updates before and after the upgrade")
+    browser.close()
+    assert seqs() == list(range(seqs()[0], seqs()[0] + len(seqs())))
 
 
 def test_the_first_update_knows_the_minute_from_its_beginning(relay: Tickwire, browser: Browser) -> None:

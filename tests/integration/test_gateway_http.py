@@ -4,6 +4,7 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -363,6 +364,25 @@ def test_the_api_describes_itself_without_pages_from_elsewhere(http: httpx.Clien
 
 
 # -- sockets
+
+
+def test_who_takes_nothing_of_an_answer_is_cut_off() -> None:
+    with running_gateway(Limits(silent_s=1.0, connections=1)) as gateway:
+        gateway.tell(received(1, columns("A", 1, 1000)))
+        gateway.settle()
+        with socket.socket() as stalled:
+            stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            stalled.settimeout(20)
+            stalled.connect(("127.0.0.1", gateway.port))
+            request = b"GET /api/v1/ticks/A?limit=1000 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+            stalled.sendall(request * 100)
+
+            def serves_others() -> bool:
+                with suppress(httpx.HTTPError):
+                    return httpx.get(f"{gateway.url}/healthz", trust_env=False, timeout=20).status_code == 200
+                return False
+
+            eventually(serves_others, "its place, the only one, is free")
 
 
 def test_a_port_in_use_is_one_line_with_the_remedy() -> None:
