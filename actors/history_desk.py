@@ -123,19 +123,18 @@ class HistoryDesk:
     def _answered(self, asset: AssetCandles, asked: HistoryRequested, source: Source, began: float) -> bool:
         """Serve what is held, if it is all that was asked for."""
         timeframe, bounded = asked.timeframe, _bounded(asked)
-        held = asset.held(timeframe) if bounded else asset.candles(timeframe, asked.limit)
+        held = asset.held(timeframe) if bounded else asset.candles(timeframe, asked.limit + 1)
         found = within(held, asked)
-        if not (len(found) >= asked.limit or _reaches(asset, held, asked)):
-            return False
-        consulted = asset.consulted.get(timeframe)
+        consulted = _valid(asset, timeframe)
+        whole = (consulted is not None and not consulted.older) or _goes_back(held, asked)
+        as_before = consulted is not None and not bounded and asked.limit <= consulted.limit
         unconfirmed = consulted is None and timeframe in asset.recalled
-        if unconfirmed and bounded:
-            return False  # pages follow on each other without a hole
+        if not (whole or as_before or len(found) >= asked.limit) or (unconfirmed and bounded):
+            return False  # in ranges what is unconfirmed waits: pages follow on each other without a hole
         stale = unconfirmed or self._outdated(asset, consulted, began)
         if stale:
             self._refresh(asked, began)
-        older = len(found) >= asked.limit or consulted is None or consulted.older
-        self._serve([asked], found, source, began, older=older, stale=stale)
+        self._serve([asked], found, source, began, older=not whole, stale=stale)
         return True
 
     def _outdated(self, asset: AssetCandles, consulted: Consulted | None, now: float) -> bool:
@@ -232,13 +231,12 @@ def _bounded(asked: HistoryRequested) -> bool:
     return asked.from_ts is not None or asked.until_ts is not None
 
 
-def _reaches(asset: AssetCandles, held: Sequence[Candle], asked: HistoryRequested) -> bool:
-    """Whether fewer than were asked for are all there are: the store said so, or what is held goes back far enough."""
-    consulted, since = asset.consulted.get(asked.timeframe), asked.from_ts
-    if (
-        consulted is not None
-        and consulted.floor == asset.floor(asked.timeframe)
-        and (not consulted.older or (not _bounded(asked) and asked.limit <= consulted.limit))
-    ):
-        return True
-    return since is not None and bool(held) and held[0].timestamp < since
+def _valid(asset: AssetCandles, timeframe: str) -> Consulted | None:
+    """What the store said, as long as nothing was forgotten since."""
+    consulted = asset.consulted.get(timeframe)
+    return consulted if consulted is not None and consulted.floor == asset.floor(timeframe) else None
+
+
+def _goes_back(held: Sequence[Candle], asked: HistoryRequested) -> bool:
+    """Whether what is held begins before what is asked for."""
+    return asked.from_ts is not None and bool(held) and held[0].timestamp < asked.from_ts

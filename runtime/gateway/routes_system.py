@@ -9,9 +9,11 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
+from tickwire.messages.addressing import ReplyTo
 from tickwire.messages.clients import StateAnswered
+from tickwire.messages.history import HistoryCounted, HistoryCountsRequested
 from tickwire.runtime.gateway.health import health_status, readiness, system
-from tickwire.runtime.gateway.services import Services, Unanswered
+from tickwire.runtime.gateway.services import Services, Unanswered, ask, expect
 
 
 def json_response(body: Any, status: int = 200) -> Response:
@@ -59,7 +61,8 @@ def system_routes(services: Services) -> APIRouter:
     @routes.get("/api/v1/status")
     async def status() -> Response:
         """The whole relay at a glance, a superset of QuFLX's answer."""
-        return json_response(_status(services, await services.state()))
+        state, history = await asyncio.gather(services.state(), _history(services))
+        return json_response(_status(services, state, history))
 
     @routes.get("/api/v1/actors")
     async def actors() -> Response:
@@ -91,7 +94,20 @@ def _backlog(state: StateAnswered) -> dict[str, Any]:
     return {"pending": told.rows, "catching_up": told.catching_up, "rate": told.rate, "eta_s": told.eta_s}
 
 
-def _status(services: Services, state: StateAnswered) -> dict[str, Any]:
+def _counts(reply_to: ReplyTo) -> HistoryCountsRequested:
+    return HistoryCountsRequested(reply_to=reply_to)
+
+
+async def _history(services: Services) -> dict[str, Any] | None:
+    """How questions about the past were answered; None while the candle cache restarts."""
+    try:
+        answer = await ask(services.cache, "candle cache", _counts, timeout_s=1.0)
+        return asdict(expect(answer, HistoryCounted))
+    except Unanswered:
+        return None
+
+
+def _status(services: Services, state: StateAnswered, history: dict[str, Any] | None) -> dict[str, Any]:
     ready = readiness(state)
     return {
         "ok": ready["ready"],
@@ -104,6 +120,7 @@ def _status(services: Services, state: StateAnswered) -> dict[str, Any]:
             **_backlog(state),
             "quarantined": state.quarantined,
         },
+        "history": history,
         "version": services.version,
         "timestamp": services.clock.now_us() / 1e6,
     }

@@ -17,9 +17,18 @@ from tickwire.actors.gateway import Gateway
 from tickwire.actors.gateway_memory import GatewayMemory
 from tickwire.actors.kernel import Backoff, ChildSpec, Context, Supervisor, SupervisorSpec
 from tickwire.actors.ports import Listener
-from tickwire.messages.candles import Candle
+from tickwire.market.candle_pages import within
+from tickwire.messages.candles import Candle, HolesAnswered, HolesRequested
 from tickwire.messages.clients import StateAnswered, StateRequested
-from tickwire.messages.history import HistoryFailed, HistoryRequested, HistoryServed
+from tickwire.messages.history import (
+    HistoryCounted,
+    HistoryCountsRequested,
+    HistoryFailed,
+    HistoryRequested,
+    HistoryServed,
+    StoredTicksRequested,
+    StoredTicksServed,
+)
 from tickwire.messages.lifecycle import FeedChanged, LinkChanged
 from tickwire.runtime.audit import Audit
 from tickwire.runtime.clock import SystemClock
@@ -59,6 +68,9 @@ class Recorder:
     def __init__(self) -> None:
         self.messages: list[object] = []
         self.candles: dict[tuple[str, str], list[Candle]] = {}
+        self.ticks: list[tuple[int, str]] = []
+        """Of any asset, as in the store; no two of one stamp."""
+        self.holes: dict[str, list[tuple[int, int]]] = {}
         self.failing = ""
         self.silent = False
 
@@ -72,13 +84,30 @@ class Recorder:
         for message in batch:
             if isinstance(message, HistoryRequested) and not self.silent:
                 message.reply_to.tell(self._answer(message))
+            if isinstance(message, StoredTicksRequested):
+                message.reply_to.tell(self._ticks(message))
+            if isinstance(message, HistoryCountsRequested):
+                message.reply_to.tell(HistoryCounted(hits=5, misses=4, stale=3, waits=2, failed=1))
+            if isinstance(message, HolesRequested):
+                holes = self.holes.get(message.asset)
+                message.reply_to.tell(
+                    HolesAnswered(asset=message.asset, known=holes is not None, holes=holes or ())
+                )  # fmt: skip
             self.messages.append(message)
 
     def _answer(self, asked: HistoryRequested) -> HistoryServed | HistoryFailed:
         if self.failing:
             return HistoryFailed(asset=asked.asset, timeframe=asked.timeframe, reason=self.failing)
-        candles = self.candles.get((asked.asset, asked.timeframe), [])[-asked.limit :]
-        return HistoryServed(asset=asked.asset, timeframe=asked.timeframe, candles=candles, source="memory")
+        candles = within(self.candles.get((asked.asset, asked.timeframe), []), asked)
+        return HistoryServed(
+            asset=asked.asset, timeframe=asked.timeframe, candles=candles[-asked.limit :], source="memory",
+            older=len(candles) > asked.limit,
+        )  # fmt: skip
+
+    def _ticks(self, asked: StoredTicksRequested) -> StoredTicksServed:
+        since, until = asked.from_us or 0, asked.until_us
+        ticks = [tick for tick in self.ticks if since <= tick[0] and (until is None or tick[0] < until)]
+        return StoredTicksServed(asset=asked.asset, ticks=ticks[-asked.limit :], older=len(ticks) > asked.limit)
 
     def close(self) -> None:
         """Nothing to close."""
