@@ -278,7 +278,7 @@ class AssetCandles:
         bucket = self._buckets.get(start)
         if bucket is None or not bucket.ticks:
             return None
-        until = (start + BASE) * US if start < self._rollup.at else max(bucket.last_us, start * US + 1)
+        until = (start + BASE) * US if start < self._rollup.at else bucket.last_us
         state = self._coverage.state(start * US, until)
         quality: Quality = state if state != "whole" else "backfilled" if bucket.backfilled else "live"
         return Bar(start, bucket.open, bucket.high, bucket.low, bucket.close, bucket.ticks, quality)
