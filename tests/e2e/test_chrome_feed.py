@@ -55,10 +55,13 @@ def watching(browser: Chrome, folder: Path, options: str = "") -> Iterator[Tickw
         yield running
 
 
+def feed_of(running: Tickwire) -> dict[str, Any]:
+    (feed,) = running.get("/api/v1/status")["feeds"].values()
+    return dict(feed)
+
+
 def feed_state(running: Tickwire) -> str:
-    feeds: dict[str, Any] = running.get("/api/v1/status")["feeds"]
-    (feed,) = feeds.values()
-    return str(feed["state"])
+    return str(feed_of(running)["state"])
 
 
 def seen_by_pages(browser: Chrome) -> tuple[list[tuple[str, int, float]], list[tuple[str, int, float]]]:
@@ -73,9 +76,25 @@ def seen_by_pages(browser: Chrome) -> tuple[list[tuple[str, int, float]], list[t
     return as_ticks[0], as_ticks[1]
 
 
-def ticks_of(running: Tickwire, asset: str) -> int:
+def position(running: Tickwire, asset: str) -> tuple[str, int]:
+    """(epoch, seq) of its last tick."""
     assets = running.get("/api/v1/assets")["assets"]
-    return next((int(each["seq"] or 0) for each in assets if each["asset"] == asset), 0)
+    return next(((str(each["epoch"]), int(each["seq"] or 0)) for each in assets if each["asset"] == asset), ("", 0))
+
+
+def ticks_of(running: Tickwire, asset: str) -> int:
+    """In its present epoch."""
+    return position(running, asset)[1]
+
+
+def begins_anew(running: Tickwire, asset: str, epoch: str) -> None:
+    """Wait for ticks of an epoch that is not this one."""
+
+    def later() -> bool:
+        now, seq = position(running, asset)
+        return now != epoch and seq > 20
+
+    eventually(later, f"{asset} ticks in a new epoch")
 
 
 def rows_after(running: Tickwire) -> list[tuple[str, int, float]]:
@@ -108,11 +127,13 @@ def test_new_tabs_reloads_and_two_tabs_of_one_asset_are_followed_without_a_repea
         second = browser.open_tab(f"{trading}{EUR}")
         eventually(lambda: ticks_of(running, EUR) > 40, "ticks through two tabs")
         live, _ = seen_by_pages(browser)
+        epoch, reached = position(running, EUR)
         browser.close_tab(first)
+        eventually(lambda: ticks_of(running, EUR) > reached + 40, "ticks through the other tab")
+        assert position(running, EUR)[0] == epoch
         with browser.pages() as pages:
             next(page for page in pages if "broker" in page.url).reload()
-        before = ticks_of(running, EUR)
-        eventually(lambda: ticks_of(running, EUR) > before + 40, "ticks after a reload")
+        begins_anew(running, EUR, epoch)
         again, _ = seen_by_pages(browser)
         browser.close_tab(second)
         rows = rows_after(running)
@@ -131,6 +152,8 @@ def test_pages_whose_socket_does_not_match_are_left_alone(browser: Chrome, tradi
         browser.open_tab(f"{trading}{EUR}")
         eventually(lambda: len(seen_by_pages(browser)[0]) > 20, "the page has its ticks")
         assert running.get("/api/v1/assets")["assets"] == []
+        eventually(lambda: "open the broker's page" in feed_of(running)["detail"], "what is missing is said")
+        assert feed_state(running) == "stale"
 
 
 def test_when_chrome_dies_the_feed_says_so_and_comes_back_with_it(
@@ -140,23 +163,47 @@ def test_when_chrome_dies_the_feed_says_so_and_comes_back_with_it(
         browser.open_tab(f"{trading}{EUR}")
         eventually(lambda: ticks_of(running, EUR) > 20, "ticks")
         before, _ = seen_by_pages(browser)
+        epoch = position(running, EUR)[0]
         browser.kill()
         eventually(lambda: feed_state(running) == "down", "the feed is down")
-
-        def remedy() -> bool:
-            (feed,) = running.get("/api/v1/status")["feeds"].values()
-            return f"--remote-debugging-port={browser.port}" in feed["detail"]
-
-        eventually(remedy, "the remedy is named")
+        remedy = f"--remote-debugging-port={browser.port}"
+        eventually(lambda: remedy in feed_of(running)["detail"], "the remedy is named")
         browser.start()
         eventually(lambda: feed_state(running) in ("live", "stale"), "it is attached again")
         browser.open_tab(f"{trading}{EUR}")
-        reached = ticks_of(running, EUR)
-        eventually(lambda: ticks_of(running, EUR) > reached + 20, "ticks again")
+        begins_anew(running, EUR, epoch)
         after, _ = seen_by_pages(browser)
         rows = rows_after(running)
     assert not set(before) - set(rows)
     assert not set(after) - set(rows)
+
+
+def test_a_page_that_comes_back_to_an_asset_begins_an_epoch(browser: Chrome, trading: str, tmp_path: Path) -> None:
+    with watching(browser, tmp_path) as running:
+        browser.open_tab(f"{trading}{EUR}")
+        eventually(lambda: ticks_of(running, EUR) > 20, "ticks")
+        epoch = position(running, EUR)[0]
+        with browser.pages() as pages:
+            page = next(page for page in pages if "broker" in page.url)
+            page.evaluate(f"window.hide('{EUR}'); window.show('{GBP}')")
+            eventually(lambda: ticks_of(running, GBP) > 5, "the other asset ticks")
+            page.evaluate(f"window.show('{EUR}')")
+        begins_anew(running, EUR, epoch)
+        live, past = seen_by_pages(browser)
+        rows = rows_after(running)
+    assert not (set(live) | set(past)) - set(rows)
+
+
+def test_a_tab_that_crashed_is_said_and_heard_again(browser: Chrome, trading: str, tmp_path: Path) -> None:
+    with watching(browser, tmp_path) as running:
+        tab = browser.open_tab(f"{trading}{EUR}")
+        eventually(lambda: ticks_of(running, EUR) > 20, "ticks")
+        epoch = position(running, EUR)[0]
+        browser.crash_tab(tab)
+        eventually(lambda: "open the broker's page" in feed_of(running)["detail"], "what is missing is said")
+        browser.open_tab(f"{trading}{EUR}")
+        begins_anew(running, EUR, epoch)
+        eventually(lambda: feed_of(running)["state"] == "live", "it is live again")
 
 
 def test_the_asset_on_the_page_is_known(browser: Chrome, trading: str, tmp_path: Path) -> None:
@@ -164,7 +211,7 @@ def test_the_asset_on_the_page_is_known(browser: Chrome, trading: str, tmp_path:
 
     with watching(browser, tmp_path) as running, browsers(running.http) as clients:
         client = clients.connect("trader")
-        browser.open_tab(f"{trading}{EUR}")
+        tab = browser.open_tab(f"{trading}{EUR}")
         eventually(lambda: ticks_of(running, EUR) > 3, "ticks")
         assert client.asked("detect_asset", answer="asset_detected") == {"asset": EUR}
         with browser.pages() as pages:
@@ -174,6 +221,9 @@ def test_the_asset_on_the_page_is_known(browser: Chrome, trading: str, tmp_path:
             return bool(client.asked("detect_asset", answer="asset_detected") == {"asset": GBP})
 
         eventually(moved, "the page's new asset")
+        browser.close_tab(tab)
+        eventually(lambda: "open the broker's page" in feed_of(running)["detail"], "the page is missed")
+        assert "chrome+ws" in client.asked("detect_asset", answer="asset_detection_failed")["error"]
         newcomer = clients.attempt("newcomer")
         assert newcomer.until("connection_status")["chrome"] == "connected"
 

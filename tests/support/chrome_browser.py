@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import websocket
 from playwright.sync_api import Page, sync_playwright
 from support.browser import ARGUMENTS
 from support.servers import need
@@ -68,6 +69,17 @@ class Chrome:
 
     def close_tab(self, tab: str) -> None:
         self.ask(f"/json/close/{tab}")
+
+    def crash_tab(self, tab: str) -> None:
+        """As a page that ran out of memory does."""
+        url = f"ws://127.0.0.1:{self.port}/devtools/page/{tab}"
+        socket = websocket.create_connection(url, timeout=20, suppress_origin=True)
+        try:
+            socket.send(json.dumps({"id": 1, "method": "Page.crash"}))
+            while "Inspector.targetCrashed" not in str(socket.recv()):
+                pass
+        finally:
+            socket.close()
 
     @contextmanager
     def pages(self) -> Iterator[list[Page]]:
