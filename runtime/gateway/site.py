@@ -13,6 +13,7 @@ from tickwire.runtime.gateway.past import Past
 from tickwire.runtime.gateway.problems import handle_problems
 from tickwire.runtime.gateway.redaction import Redaction
 from tickwire.runtime.gateway.routes_export import export_routes
+from tickwire.runtime.gateway.routes_holes import hole_routes
 from tickwire.runtime.gateway.routes_market import market_routes
 from tickwire.runtime.gateway.routes_system import system_routes
 from tickwire.runtime.gateway.services import Services
@@ -40,6 +41,7 @@ def make_site(
     app.include_router(system_routes(services))
     app.include_router(market_routes(services, past))
     app.include_router(export_routes(services, past))
+    app.include_router(hole_routes(services, past))
     app.mount(SOCKET_IO, quflx)
     add_page(app, load_page())
     return Edge(app, policy, refused, redaction)

@@ -1,0 +1,66 @@
+"""`/api/v1/holes/ASSET` with a real client on a real socket."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from support.gateway import RunningGateway, running_gateway
+
+pytestmark = pytest.mark.timeout(60)
+
+START_US = 1_756_866_774_250_000
+
+
+@pytest.fixture
+def gateway() -> Iterator[RunningGateway]:
+    with running_gateway() as running:
+        yield running
+
+
+@pytest.fixture
+def http(gateway: RunningGateway) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=gateway.url, timeout=20, trust_env=False) as client:
+        yield client
+
+
+def test_an_assets_holes_are_listed_oldest_first(gateway: RunningGateway, http: httpx.Client) -> None:
+    gateway.cache.holes["#AAPL_otc"] = [
+        (START_US, START_US + 2_500_000),
+        (START_US + 60_000_000, START_US + 61_000_000),
+    ]
+    answer = http.get("/api/v1/holes/%23AAPL_otc")
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "asset": "#AAPL_otc",
+        "count": 2,
+        "holes": [
+            {
+                "from": 1_756_866_774.25,
+                "to": 1_756_866_776.75,
+                "seconds": 2.5,
+                "from_utc": "2025-09-03T02:32:54Z",
+                "to_utc": "2025-09-03T02:32:56Z",
+            },
+            {
+                "from": 1_756_866_834.25,
+                "to": 1_756_866_835.25,
+                "seconds": 1.0,
+                "from_utc": "2025-09-03T02:33:54Z",
+                "to_utc": "2025-09-03T02:33:55Z",
+            },
+        ],
+    }
+
+
+def test_an_asset_without_a_hole_has_an_empty_list(gateway: RunningGateway, http: httpx.Client) -> None:
+    gateway.cache.holes["XBT/USD"] = []
+    assert http.get("/api/v1/holes/XBT/USD").json() == {"asset": "XBT/USD", "count": 0, "holes": []}
+
+
+def test_an_asset_that_nobody_knows_is_not_found(http: httpx.Client) -> None:
+    answer = http.get("/api/v1/holes/NOBODY")
+    assert (answer.status_code, answer.json()["error_code"]) == (404, "unknown_asset")
+
+
+def test_a_name_that_is_no_asset_is_refused(http: httpx.Client) -> None:
+    assert http.get("/api/v1/holes/a%20b").status_code == 422
