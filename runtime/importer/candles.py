@@ -69,10 +69,12 @@ class CandleFile:
                 yield taken
                 continue
             before = newest.get(taken.value.asset)
-            if before is None or taken.value.candle.timestamp >= before.value.candle.timestamp:
-                newest[taken.value.asset], taken = taken, before
-            if taken is not None:
+            if before is not None and taken.value.candle.timestamp < before.value.candle.timestamp:
                 yield taken
+                continue
+            newest[taken.value.asset] = taken
+            if before is not None:
+                yield before
         for last in newest.values():
             yield Taken(last.line, self._as(last.value, "partial"))
 

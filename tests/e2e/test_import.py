@@ -1,0 +1,143 @@
+"""`tickwire import` as users run it: beside a replay, killed in the middle, twice, into SQLite and Postgres."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.commands import command, succeed
+from support.postgres import PostgresServer
+from support.recordings import CSV_ROWS, recording
+from support.store_engines import PostgresEngine, prepare
+from support.tickwire_process import clean_environment, count_stored, eventually, stored, tickwire
+
+pytestmark = pytest.mark.timeout(120)
+
+ROWS = 120_000
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    with PostgresServer(tmp_path_factory.mktemp("postgres")) as server:
+        prepare(server)
+        yield server
+
+
+@pytest.fixture
+def in_postgres(postgres: PostgresServer) -> Iterator[PostgresEngine]:
+    engine = PostgresEngine(postgres)
+    yield engine
+    engine.close()
+
+
+def large_file(folder: Path) -> Path:
+    file = folder / "EURUSD_otc_20260105.csv"
+    lines = (f"{1_767_600_000 + row // 4},1.{row % 3 + 1}\n" for row in range(ROWS))
+    file.write_text("time,price\n" + "".join(lines))
+    return file
+
+
+def import_until_it_is_killed(file: Path, folder: Path, *store: str) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tickwire.runtime.cli", "import", str(file), "--data-dir", "data", *store],
+        cwd=folder, env=clean_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        eventually(lambda: list((folder / "data" / "imports").glob("*.json")), "a position is kept")
+    finally:
+        process.kill()
+        process.wait(30)
+
+
+def report_of(output: str) -> dict[str, object]:
+    (report,) = json.loads(output)
+    assert isinstance(report, dict)
+    return report
+
+
+def test_an_import_killed_in_the_middle_goes_on_and_stores_every_row_once(tmp_path: Path) -> None:
+    file = large_file(tmp_path)
+    import_until_it_is_killed(file, tmp_path)
+    before = count_stored(tmp_path / "data" / "ticks.db")
+    assert 0 < before < ROWS
+    report = report_of(succeed("import", str(file), "--data-dir", "data", "--json", folder=tmp_path))
+    assert report["resumed_at_line"] > 0  # type: ignore[operator]
+    assert (report["rows"], report["new"]) == (ROWS, ROWS - before)
+    uids = {uid for uid, *_ in stored(tmp_path / "data" / "ticks.db")}
+    assert len(uids) == count_stored(tmp_path / "data" / "ticks.db") == ROWS
+
+
+def test_postgres_gets_every_row_once_though_the_import_is_killed_and_run_twice_more(
+    in_postgres: PostgresEngine, tmp_path: Path
+) -> None:
+    file = large_file(tmp_path)
+    store = ("--store", in_postgres.server.dsn(in_postgres.dsn.rpartition("/")[2], user="writer"))
+    import_until_it_is_killed(file, tmp_path, *store)
+    for _ in range(2):
+        succeed("import", str(file), "--data-dir", "data", *store, folder=tmp_path)
+        ((count, distinct),) = in_postgres.sql("select count(*), count(distinct tick_uid) from historical_ticks")
+        assert (count, distinct) == (ROWS, ROWS)
+
+
+@pytest.mark.parametrize("name", sorted(CSV_ROWS))
+def test_an_import_and_a_replay_of_one_recorded_csv_are_the_same_rows(name: str, tmp_path: Path) -> None:
+    path = recording(f"ticks/{name}")
+    report = report_of(succeed("import", str(path), "--data-dir", "data", "--json", folder=tmp_path))
+    assert (report["rows"], report["new"], report["bad"]) == (CSV_ROWS[name], CSV_ROWS[name], 0)
+    imported = sorted(stored(tmp_path / "data" / "ticks.db"))
+    with tickwire("replay", f"{path}?speed=max", folder=tmp_path) as app:
+        assert app.wait() == 0, app.logged()
+    assert sorted(stored(tmp_path / "data" / "ticks.db")) == imported
+
+
+def test_an_import_runs_beside_a_relay_on_the_same_directory(tmp_path: Path) -> None:
+    path = recording("ticks/EURUSD_otc_20251015.csv")
+    feed = "simulated:?assets=GBPUSD_otc&rate=50"
+    with tickwire("run", "--feed", feed, "--batch-interval", "0.2", folder=tmp_path) as app:
+        eventually(lambda: count_stored(app.database) > 20, "the relay's own ticks are stored")
+        succeed("import", str(path), "--data-dir", "data", folder=tmp_path)
+        before = count_stored(app.database)
+        eventually(lambda: count_stored(app.database) > before, "the relay goes on storing")
+    pairs = [pair for _, pair, *_ in stored(app.database)]
+    assert pairs.count("EURUSD_otc") == CSV_ROWS[path.name]
+
+
+def test_recorded_candles_are_imported_into_postgres(in_postgres: PostgresEngine, tmp_path: Path) -> None:
+    path = recording("candles/AEDCNY_otc_1m_2025_10_25_09_55_35.csv")
+    store = ("--store", in_postgres.server.dsn(in_postgres.dsn.rpartition("/")[2], user="writer"))
+    succeed("import", str(path), "--data-dir", "data", *store, folder=tmp_path)
+    kept = in_postgres.store()
+    kept.open()
+    candles = kept.candles("AEDCNY_otc", "1m", 0, 2_000_000_000, 500)
+    assert len(candles) == 100
+    first = candles[0]
+    assert (first.open, first.close, first.high, first.low) == (1.80016, 1.80012, 1.80089, 1.79916)
+    assert {candle.quality for candle in candles[:-1]} == {"backfilled"}
+
+
+def test_mistakes_are_said_before_anything_is_written(tmp_path: Path) -> None:
+    good, wrong, empty = tmp_path / "EURUSD_20260105.csv", tmp_path / "wrong.csv", tmp_path / "GBPUSD_20260105.csv"
+    good.write_text("time,price\n1767600000,1.1\n")
+    wrong.write_text("one,two\n1,2\n")
+    empty.write_text("time,price\nx,y\n")
+    done = command("import", str(good), str(wrong), "--data-dir", "data", folder=tmp_path)
+    assert (done.returncode, "wrong.csv has no column timestamp or time" in done.stderr) == (1, True)
+    assert not (tmp_path / "data").exists()
+    done = command("import", str(empty), "--data-dir", "data", folder=tmp_path)
+    assert (done.returncode, "no line of it can be used" in done.stderr) == (1, True)
+    assert f"{empty}:2: bad time" in done.stderr
+    done = command("import", str(good), "--date", "yesterday", folder=tmp_path)
+    assert (done.returncode, "write YYYY-MM-DD" in done.stderr) == (2, True)
+    store = ("--store", "postgresql://nobody@127.0.0.1:9/none")
+    done = command("import", str(good), "--data-dir", "data", *store, folder=tmp_path)
+    assert (done.returncode, "run this again: it goes on where it ended" in done.stderr) == (1, True)
+
+
+def test_a_dry_run_says_what_it_would_do_and_writes_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "EURUSD_20260105.csv"
+    file.write_text("time,price\n1767600000,1.1\n1767600001,0\n")
+    said = succeed("import", str(file), "--data-dir", "data", "--dry-run", folder=tmp_path)
+    assert "1 ticks, nothing written, 1 bad lines" in said
+    assert not (tmp_path / "data").exists()
