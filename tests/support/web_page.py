@@ -23,12 +23,16 @@ class _Quiet(SimpleHTTPRequestHandler):
         pass
 
 
+def packages() -> Path:
+    """The installed packages of `web`; a named skip where they are missing, a failure in CI."""
+    if not (WEB / "node_modules" / "vite").is_dir():
+        missing("the packages of web are not installed; run npm ci there")
+    return WEB / "node_modules"
+
+
 def build(page: str, folder: Path) -> None:
     """Build the page in that folder of `web` into `folder`."""
-    node = need("node")
-    vite = WEB / "node_modules" / "vite" / "bin" / "vite.js"
-    if not vite.is_file():
-        missing("the packages of web are not installed; run npm ci there")
+    node, vite = need("node"), packages() / "vite" / "bin" / "vite.js"
     done = subprocess.run(
         [node, str(vite), "build", page, "--outDir", str(folder), "--emptyOutDir"],
         cwd=WEB, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=BUILD_S, check=False,
