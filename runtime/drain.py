@@ -49,6 +49,31 @@ def drain(
         time.sleep(ROUND_S)
 
 
+def flush(supervisor: Supervisor, ingestors: Iterable[str], within_s: float) -> bool:
+    """Store what was pushed so far, now; whether the store has all that was accepted. Everything goes on afterwards.
+
+    `ingestors` are those whose ticks the host pushes: they read no socket that a drain would close.
+    """
+    deadline = time.monotonic() + within_s
+    for ingestor in ingestors:
+        _ask(supervisor, ingestor, lambda to: DrainRequested(reply_to=to), min(FEED_S, _left(deadline)))
+    while _round(supervisor, deadline) != 0:
+        if _left(deadline) <= LEAST_S:
+            return False
+        time.sleep(ROUND_S)
+    return True
+
+
+def settle(supervisor: Supervisor, ingestors: Iterable[str], within_s: float) -> bool:
+    """Wait until what was pushed so far is in the spool and, where Redis is up, in its list; whether it is."""
+    deadline = time.monotonic() + within_s
+    asked = [
+        _ask(supervisor, actor, lambda to: DrainRequested(reply_to=to), _left(deadline))
+        for actor in (*ingestors, "buffer_keeper")
+    ]
+    return None not in asked
+
+
 def _round(supervisor: Supervisor, deadline: float) -> int | None:
     """Spool to stream, stream to store; how many entries the spool still holds, None where nobody says."""
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from tickwire.actors.kernel import Backoff, ChildState, StartFailed, Supervisor, SupervisorSpec
+from tickwire.actors.kernel import Backoff, ChildState, PutResult, StartFailed, Supervisor, SupervisorSpec
 from tickwire.actors.ports import PortError
 from tickwire.config.settings import Settings
 from tickwire.config.urls import EmbeddedRedis as EmbeddedUrl
@@ -22,7 +22,7 @@ from tickwire.runtime.app import Actors, Surroundings
 from tickwire.runtime.audit import note_holes
 from tickwire.runtime.clock import SystemClock
 from tickwire.runtime.datadir import DataDir, DataDirError, RunInfo
-from tickwire.runtime.drain import drain
+from tickwire.runtime.drain import drain, flush, settle
 from tickwire.runtime.feeds import Feed, FeedError, open_feed
 from tickwire.runtime.gateway.listen import ListenError, listen, url_of
 from tickwire.runtime.metrics import RelayMetrics
@@ -193,17 +193,34 @@ class Relay:
             return KernelReading()
         return KernelReading(actors=kernel.states(), dead_letters=kernel.dead_letter_weights(), zombies=kernel.zombies)
 
-    def push(self, asset: str, timestamp: float, price: float | str) -> None:
+    def push(self, asset: str, timestamp: float, price: float | str) -> bool:
         """One tick of the host's own source, into the feed `push:`; seconds UTC. Raises LookupError without one."""
-        self.push_many([(asset, timestamp, price)])
+        return self.push_many([(asset, timestamp, price)])
 
-    def push_many(self, rows: Sequence[tuple[str, float, float | str]]) -> None:
-        """Several ticks at once, in order."""
-        for feed in self._feeds:
-            if feed.dialler is None:
-                self.supervisor.address(self._ingestors[feed.name]).tell(TicksPushed(rows=rows))
-                return
-        raise LookupError("there is no feed to push into; give Settings(feeds=['push:'])")
+    def push_many(self, rows: Sequence[tuple[str, float, float | str]]) -> bool:
+        """Several ticks at once, in order. Whether they were taken: all, or none.
+
+        None are while 100,000 ticks wait for the spool, or after the end: they are the host's to keep or to drop.
+        """
+        name = self._pushed[0] if self._pushed else None
+        if name is None:
+            raise LookupError("there is no feed to push into; give Settings(feeds=['push:'])")
+        if self.supervisor.address("buffer_keeper").congested:
+            return False
+        return self.supervisor.address(name).tell(TicksPushed(rows=rows)) is PutResult.ACCEPTED
+
+    def flush(self, *, within_s: float = STOP_S) -> bool:
+        """Store what was pushed so far, now; whether the store has all that was accepted."""
+        return flush(self.supervisor, self._pushed, within_s)
+
+    def settle(self, *, within_s: float = STOP_S) -> bool:
+        """Wait until what was pushed so far is in the spool and, where Redis is up, in its buffer; whether it is."""
+        return settle(self.supervisor, self._pushed, within_s)
+
+    @property
+    def _pushed(self) -> list[str]:
+        """Ingestors of the feeds that the host pushes into."""
+        return [self._ingestors[feed.name] for feed in self._feeds if feed.dialler is None]
 
     @property
     def failure(self) -> BaseException | None:
