@@ -3,15 +3,15 @@
 Receives  TicksReceived, BackfillReceived, HistoryRequested, StoredTicksRequested, CandlesOffered, CandlesCleared,
           HistoryCountsRequested, HistoryLoaded, TicksLoaded, ReaderEnded, CandlesRestored, TicksRestored,
           HolesRequested, FeedChanged, LinkChanged, DrainRequested
-Sends     CandleClosed (Publisher, Gateway), CandlesMade (BufferKeeper), HistoryServed, StoredTicksServed,
-          HistoryFailed, CandlesTaken, HistoryCounted, HistoryMeasured, TicksLeftOut, LinkChanged
+Sends     CandleClosed (Publisher, Gateway), CandlesMade (BufferKeeper), HoleFound (TickIngestor), HistoryServed,
+          StoredTicksServed, HistoryFailed, CandlesTaken, HistoryCounted, HistoryMeasured, TicksLeftOut, LinkChanged
 Owns      a Redis connection; two reader threads with a read connection to the store each
 If it dies  the candles outlive it (they are given to it); ticks that come again are known by epoch and seq.
 
 Whatever is due is done at the end of each step; its one timer only sees to it that there is a step.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
@@ -24,7 +24,14 @@ from tickwire.actors.ports import CacheRedis, CandleSource, Clock, HistoryReader
 from tickwire.actors.restoring import Restoring
 from tickwire.market.candle_book import CandleBook
 from tickwire.messages.addressing import ReplyTo
-from tickwire.messages.candles import CandleClosed, CandlesMade, CandlesRestored, HolesRequested, TicksRestored
+from tickwire.messages.candles import (
+    CandleClosed,
+    CandlesMade,
+    CandlesRestored,
+    HoleFound,
+    HolesRequested,
+    TicksRestored,
+)
 from tickwire.messages.history import (
     CandlesCleared,
     CandlesOffered,
@@ -57,8 +64,12 @@ class CacheManager:
         source: Callable[[], CandleSource],
         candles: CandleBook,
         history: HistoryMemory,
+        ingestors: Mapping[str, str],
     ) -> None:
-        """`reader` makes one that tells its number when it ends; what `source` reads nobody waits for."""
+        """`reader` makes one that tells its number when it ends; what `source` reads nobody waits for.
+
+        `ingestors`: feed → its TickIngestor's id.
+        """
         self._context = context
         self._make_cache = cache
         self._make_reader = reader
@@ -66,6 +77,7 @@ class CacheManager:
         self._clock = clock
         self._book = candles
         self._history = history
+        self._ingestors = ingestors
         self._timer = OneTimer(context)
         self._wakes_at: float | None = None
         self._drains: list[ReplyTo] = []
@@ -84,7 +96,7 @@ class CacheManager:
             self._book, self._keys, reader=self._make_reader, clock=self._clock, metrics=self._metrics,
             incarnation=context.incarnation, memory=self._history,
         )  # fmt: skip
-        self._restoring = Restoring(self._book, self._make_source())
+        self._restoring = Restoring(self._book, self._make_source(), self._tell_hole)
         self._cache.link.start()
         self._arm(self._clock.monotonic())
 
@@ -152,6 +164,11 @@ class CacheManager:
         for reply_to in self._drains:
             reply_to.tell(Drained(feed=""))
         self._drains.clear()
+
+    def _tell_hole(self, feed: str, hole: HoleFound) -> None:
+        ingestor = self._ingestors.get(feed)
+        if ingestor is not None:
+            self._context.address(ingestor).tell(hole)
 
     def _tell_left_out(self, now: float) -> None:
         """Ticks that no candle shows: counted at most once a second, logged at most once a minute."""

@@ -7,10 +7,13 @@ import structlog
 from tickwire.actors.feed_session import FeedSession
 from tickwire.actors.ports import Dialled, FeedClosed, FeedDialler, FeedProfile
 from tickwire.market.backoff import Backoff
-from tickwire.market.wire import Decoder, Send
+from tickwire.market.wire import AnswersAboutThePast, Decoder, Send
 
 _log = structlog.get_logger("tickwire.feed_connection")
 
+MINUTE_S = 60
+MOST_SPAN_S = 9000
+"""A venue is asked for so much at once, the newest."""
 NORMAL_CLOSE = 1000
 ENDED = "ended"
 """A replay's last word."""
@@ -72,6 +75,19 @@ class FeedConnection:
     def unsubscribe(self, asset: str) -> None:
         self._wanted.pop(asset, None)
         self._say(lambda session: session.decoder.unsubscribe(asset))
+
+    def ask_candles(self, asset: str, from_s: int, until_s: int) -> None:
+        """Ask for the venue's own candles of this time (of its clock), a minute each, where it has a word for that."""
+        before_s = -(-until_s // MINUTE_S) * MINUTE_S
+        span_s = min(before_s - from_s // MINUTE_S * MINUTE_S, MOST_SPAN_S)
+
+        def ask(session: FeedSession) -> Sequence[Send]:
+            decoder = session.decoder
+            if not isinstance(decoder, AnswersAboutThePast):
+                return ()
+            return decoder.older_candles(asset, index=before_s, before_s=before_s, span_s=span_s, period_s=MINUTE_S)
+
+        self._say(ask)
 
     def _say(self, sends: Callable[[FeedSession], Sequence[Send]]) -> None:
         if self.session is not None and self.session.opened:  # else it is said when the session opens

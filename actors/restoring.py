@@ -1,25 +1,37 @@
-"""CacheManager's part that brings an earlier run's candles back from the store, and closes holes with stored ticks.
+"""CacheManager's part that brings an earlier run's candles back from the store, and closes holes.
 
 Of what Redis had nothing the store is asked, a timeframe at a time. A hole is looked into a few times: what the last
-run accepted may be on its way to the store still.
+run accepted may be on its way to the store still. What stored ticks do not close the venue is asked for, once.
 """
+
+from collections import OrderedDict, deque
+from collections.abc import Callable
 
 from tickwire.actors.ports import CandleSource
 from tickwire.market.candle_book import CandleBook
 from tickwire.market.timeframes import TIMEFRAMES
-from tickwire.messages.candles import CandlesRestored, HolesAnswered, HolesRequested, TicksRestored
+from tickwire.messages.candles import CandlesRestored, HoleFound, HolesAnswered, HolesRequested, TicksRestored
 
 LOOK_AFTER_S = (2.0, 45.0, 150.0)
 """After a hole was found. A batch is stored within 30 s."""
 LOOK_BACK_US = 24 * 3600 * 1_000_000
 MOST_HOLES = 8
 """Of an asset that are looked into, the newest."""
+ASK_EVERY_S = 0.5
+"""A venue is asked no oftener."""
+MOST_TO_ASK = 2000
+MOST_REMEMBERED = 20_000
 
 
 class Restoring:
-    def __init__(self, book: CandleBook, source: CandleSource) -> None:
+    def __init__(self, book: CandleBook, source: CandleSource, ask_venue: Callable[[str, HoleFound], None]) -> None:
+        """`ask_venue` tells the ingestor of a feed."""
         self._book = book
         self._source = source
+        self._ask_venue = ask_venue
+        self._venue_asked: OrderedDict[tuple[str, int], None] = OrderedDict()
+        self._to_ask: deque[tuple[str, HoleFound]] = deque(maxlen=MOST_TO_ASK)
+        self._ask_at = float("-inf")
         self._asked: set[tuple[str, int]] = set()
         self._looks: dict[str, list[float]] = {}
         """Asset → when its holes are looked into, the next time last."""
@@ -37,6 +49,9 @@ class Restoring:
         book.holed.clear()
         for name in [name for name, looks in self._looks.items() if looks[-1] <= now]:
             self._look(name)
+        if self._to_ask and now >= self._ask_at:
+            self._ask_at = now + ASK_EVERY_S
+            self._ask_venue(*self._to_ask.popleft())
 
     def _look(self, name: str) -> None:
         looks, asset = self._looks[name], self._book.peek(name)
@@ -46,9 +61,22 @@ class Restoring:
         if asset is not None:
             for begin, end in asset.holes[-MOST_HOLES:]:
                 self._source.ticks(name, max(begin, end - LOOK_BACK_US), end)
+                self._want_of_venue(asset.feed, name, begin, end)
+
+    def _want_of_venue(self, feed: str, name: str, begin: int, end: int) -> None:
+        if not feed or (name, end) in self._venue_asked:
+            return
+        self._venue_asked[name, end] = None
+        if len(self._venue_asked) > MOST_REMEMBERED:
+            self._venue_asked.popitem(last=False)
+        hole = HoleFound(asset=name, from_us=max(begin, end - LOOK_BACK_US), until_us=end)
+        self._to_ask.append((feed, hole))
 
     def due(self) -> float | None:
-        return min((looks[-1] for looks in self._looks.values()), default=None)
+        looks = min((looks[-1] for looks in self._looks.values()), default=None)
+        if not self._to_ask:
+            return looks
+        return self._ask_at if looks is None else min(looks, self._ask_at)
 
     def candles(self, restored: CandlesRestored) -> None:
         if self._book.peek(restored.asset) is not None:

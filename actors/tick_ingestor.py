@@ -1,7 +1,8 @@
 """Reads one feed: frames in, checked and numbered ticks out, encoded once for everybody.
 
-Receives  Subscribe, Unsubscribe, TicksPushed, AssetGranted, AssetRefused, AssetReleased, FeedHeld, DrainRequested,
-          Dialled, DialFailed, LinkChanged; frames of its own socket, on which it waits together with its mailbox
+Receives  Subscribe, Unsubscribe, TicksPushed, AssetGranted, AssetRefused, AssetReleased, HoleFound, FeedHeld,
+          DrainRequested, Dialled, DialFailed, LinkChanged; frames of its own socket, on which it waits together with
+          its mailbox
 Sends     TicksReceived (Publisher, Gateway, BufferKeeper, CacheManager), BackfillReceived (BufferKeeper, CacheManager),
           AssetRequested, FeedChanged, AssetsAnnounced, FeedMeasured, Drained
 Owns      the feed's WebSocket; identity and clock offset; a Redis connection (asset registry); its parts:
@@ -36,6 +37,7 @@ from tickwire.market.pipeline import FeedPipeline
 from tickwire.market.staleness import Staleness
 from tickwire.market.wire import Decoder
 from tickwire.messages.addressing import ReplyTo
+from tickwire.messages.candles import HoleFound
 from tickwire.messages.lifecycle import (
     Drained,
     DrainRequested,
@@ -54,6 +56,7 @@ _P = ParamSpec("_P")
 
 STATES_TO = ("buffer_keeper", "publisher", "cache_manager", "gateway", "metrics_collector")
 
+US = 1_000_000
 BEAT_S = 0.25
 MEASURE_S = 1.0
 HELD_TICKS_MAX = 100_000
@@ -179,6 +182,10 @@ class TickIngestor:
             case Unsubscribe():
                 self._status.forget(message.asset)
                 self._connection.unsubscribe(message.asset)
+            case HoleFound():
+                ahead_us = self._pipeline.offset_us
+                begin_s, end_s = (message.from_us + ahead_us) // US, -(-(message.until_us + ahead_us) // US)
+                self._connection.ask_candles(message.asset, begin_s, end_s)
             case FeedHeld():
                 self._held = message.held
                 self._status.hold(message.reason, self._clock.monotonic())

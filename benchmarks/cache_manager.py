@@ -59,6 +59,10 @@ class Nobody:
     def get_many(self, keys: Sequence[tuple[str, str]]) -> Sequence[bytes | None]:
         return [None] * len(keys)
 
+    def candles(self, asset: str, timeframe: str, limit: int) -> None: ...
+
+    def ticks(self, asset: str, from_us: int, until_us: int) -> None: ...
+
     def cancel(self) -> None: ...
 
     def start(self) -> None: ...
@@ -121,7 +125,7 @@ def measure(
 def make(world: Any) -> CacheManager:
     return CacheManager(
         world, cache=lambda: world, reader=lambda _: world, source=lambda: world, clock=world, candles=CandleBook(200),
-        history=HistoryMemory(),
+        history=HistoryMemory(), ingestors={"f1": "tick_ingestor:1"},
     )  # fmt: skip
 
 

@@ -84,3 +84,15 @@ class HolesAnswered:
     """Whether it has candles of the asset at all."""
     holes: Sequence[tuple[int, int]]
     """(last µs UTC known before, first µs known after), ascending."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoleFound:
+    """CacheManager → the asset's TickIngestor: ask the venue for its candles of this time, if it can be asked.
+
+    They come as BackfillReceived. Safe to lose: the hole stays.
+    """
+
+    asset: str
+    from_us: int
+    until_us: int

@@ -283,6 +283,7 @@ class Actors:
                 clock=given.clock,
                 candles=candles,
                 history=history,
+                ingestors=given.ingestors,
             )
 
         mailbox = MailboxSpec(high=CACHE_HIGH, low=CACHE_HIGH // 2, weigh=_ticks)
@@ -301,7 +302,8 @@ class Actors:
 
 def _ticks(message: object) -> int:
     """Mailboxes are bounded in ticks; a message without ticks counts as one."""
-    return max(1, getattr(message, "ticks", 1))
+    ticks = getattr(message, "ticks", 1)
+    return max(1, ticks if isinstance(ticks, int) else len(ticks))
 
 
 def _tell_at_once(address: Address) -> Callable[[object], PutResult]:

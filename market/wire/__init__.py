@@ -7,7 +7,7 @@ takes apart, not the values: `market.intake` decides which stamps, assets and pr
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 TEXT = 1
 BINARY = 2
@@ -172,6 +172,14 @@ def merge_live(events: Sequence[Event]) -> list[Event]:
             )
         )
     return merged
+
+
+@runtime_checkable
+class AnswersAboutThePast(Protocol):
+    """A decoder of a venue that can be asked for candles."""
+
+    def older_candles(self, asset: str, *, index: int, before_s: int, span_s: int, period_s: int) -> Sequence[Send]:
+        """Ask for `span_s` seconds of candles that end at `before_s` of the venue's clock."""
 
 
 class Decoder(Protocol):

@@ -7,18 +7,19 @@ from support.cache_manager import Bench
 from support.stage import Asker
 from support.ticks import START_US, columns, received
 
-from tickwire.actors.restoring import LOOK_AFTER_S
+from tickwire.actors.restoring import ASK_EVERY_S, LOOK_AFTER_S
 from tickwire.market.timeframes import TIMEFRAMES
 from tickwire.messages.candles import (
     Candle,
     CandlesMade,
     CandlesRestored,
+    HoleFound,
     HolesAnswered,
     HolesRequested,
     TicksRestored,
 )
 from tickwire.messages.lifecycle import Drained, DrainRequested
-from tickwire.messages.ticks import TickColumns
+from tickwire.messages.ticks import BackfillReceived, BrokerCandles, TickColumns
 
 BASE_S = START_US // 1_000_000 // 3600 * 3600
 
@@ -197,3 +198,40 @@ def test_a_pause_in_stored_ticks_is_no_cover() -> None:
     bench.stage.step(CandlesRestored(asset="A", timeframe="15s", candles=[base(0), base(1)]))
     bench.stage.step(stored([31, 32, 50, 51]))
     assert spans(holes(bench)) == [(32.0, 50.0), (51.0, 70.0)]
+
+
+# -- the venue
+
+
+def test_what_the_store_can_not_close_the_venue_is_asked_for_once() -> None:
+    bench = Bench()
+    bench.stage.step(received(1, ticks_at(0, 5)), received(2, ticks_at(50, 51, epoch="02", first_seq=1)))
+    assert bench.stage.told("tick_ingestor:1", HoleFound) == []
+    bench.stage.advance(LOOK_AFTER_S[-1] + 1)
+    wanted = HoleFound(asset="A", from_us=(BASE_S + 5) * 1_000_000, until_us=(BASE_S + 50) * 1_000_000)
+    assert bench.stage.told("tick_ingestor:1", HoleFound) == [wanted]
+
+
+def test_the_venue_is_not_asked_for_all_holes_at_once() -> None:
+    bench = Bench()
+    for epoch in range(1, 6):
+        bench.stage.step(received(epoch, ticks_at(40 * epoch, 40 * epoch + 1, epoch=f"0{epoch}")))
+    bench.stage.advance(LOOK_AFTER_S[0] + ASK_EVERY_S / 2)
+    assert len(bench.stage.told("tick_ingestor:1", HoleFound)) == 1
+    bench.stage.advance(10 * ASK_EVERY_S)
+    assert len(bench.stage.told("tick_ingestor:1", HoleFound)) == 4
+
+
+def test_the_venues_candle_closes_the_minute_of_a_hole_and_is_handed_on_again() -> None:
+    bench = Bench()
+    bench.stage.step(received(1, ticks_at(0, 5)), received(2, ticks_at(50, 61, epoch="02", first_seq=1)))
+    assert [c.quality for _, c in made(bench) if c.timeframe == "1m"] == ["gap"]
+    bench.stage.forget()
+    rows = [(BASE_S, 1.0, 2.0, 0.5, 1.5)]
+    filled = BackfillReceived(
+        sender="s", number=3, feed="f1", source="pocketoption", recv_us=START_US, ticks=0, columns=(),
+        candles=[BrokerCandles(asset="A", period_s=60, rows=rows)],
+    )  # fmt: skip
+    bench.stage.step(filled)
+    (candle,) = [c for _, c in made(bench) if c.timeframe == "1m"]
+    assert (candle.open, candle.high, candle.low, candle.close, candle.quality) == (1.0, 2.0, 0.5, 1.5, "backfilled")

@@ -103,7 +103,7 @@ class Life:
             self.stage.context, cache=self.redis.cache, reader=lambda _: unmoved, source=lambda: unmoved,
             clock=self.stage.clock,
             candles=self.candles,
-            history=HistoryMemory(),
+            history=HistoryMemory(), ingestors={"f1": "tick_ingestor:1"},
         )  # fmt: skip
 
     def _gateway(self) -> Behaviour:

@@ -4,6 +4,7 @@ import queue
 import threading
 import uuid
 from pathlib import Path
+from random import Random
 
 import pytest
 import redis
@@ -19,7 +20,7 @@ from tickwire.market.candle_book import CandleBook
 from tickwire.market.candle_codec import decode_candles
 from tickwire.market.keys import Keys
 from tickwire.market.rows import Row
-from tickwire.messages.history import HistoryLoaded, StoreQuestion
+from tickwire.messages.history import HistoryLoaded, StoreQuestion, TicksLoaded
 from tickwire.messages.lifecycle import ReaderEnded
 from tickwire.runtime.redisio.cache import RedisCache
 from tickwire.runtime.redisio.link import RedisLink
@@ -122,7 +123,7 @@ def test_closed_candles_stand_in_a_real_redis_and_expire(tmp_path: Path) -> None
         store = tmp_path / "ticks.db"
         actor = CacheManager(
             stage.context, cache=lambda: RedisCache(link, Keys()), clock=stage.clock, candles=CandleBook(200),
-            history=HistoryMemory(),
+            history=HistoryMemory(), ingestors={"f1": "tick_ingestor:1"},
             reader=lambda number: StoreReader(lambda: SqliteStore(store), told.put, stage.clock, number),
             source=lambda: StoreRestorer(lambda: SqliteStore(store), told.put),
         )  # fmt: skip
@@ -133,6 +134,50 @@ def test_closed_candles_stand_in_a_real_redis_and_expire(tmp_path: Path) -> None
         assert isinstance(payload, bytes)
         (candle,) = decode_candles(payload, "15s")
         assert (candle.ticks, candle.is_closed) == (10, True)
-        assert 0 < int(str(client.ttl("historical:A:15s"))) <= 3600
+        assert 3000 < int(str(client.ttl("historical:A:15s"))) <= 3960
         actor.close()
         client.close()
+
+
+def test_keys_that_are_written_together_expire_apart(tmp_path: Path) -> None:
+    with RedisServer(tmp_path) as server:
+        link = RedisLink(address(server.url), "cache_manager", timeout_s=10.0)
+        link.start()
+        eventually(lambda: link.up, "the link is up")
+        RedisCache(link, Keys(), random=Random(1)).put([(f"A{number}", "1m", b"[]") for number in range(50)])
+        client = redis.Redis.from_url(server.url)
+        lives = [int(str(client.ttl(f"historical:A{number}:1m"))) for number in range(50)]
+        client.close()
+        link.close()
+    assert all(3000 < life <= 3960 for life in lives)
+    assert max(lives) - min(lives) > 360
+
+
+def test_a_short_question_does_not_wait_for_a_long_one_that_was_asked_before(tmp_path: Path) -> None:
+    path = tmp_path / "ticks.db"
+    writer = SqliteStore(path)
+    writer.open()
+    for asset, count in (("LONG", 20_000), ("SHORT", 10)):
+        writer.write(
+            [
+                Row(uid=str(uuid.uuid4()), pair=asset, price="1.5", ts_us=START_US + i * 480_000, recv_us=0, source="s")
+                for i in range(count)
+            ]
+        )  # fmt: skip
+    writer.close()
+    told: queue.Queue[object] = queue.Queue()
+    begin = threading.Event()
+
+    def once_both_are_asked() -> Store:
+        assert begin.wait(PATIENCE_S)
+        return SqliteStore(path)
+
+    reader = StoreReader(once_both_are_asked, told.put, StageClock(), 1)
+    reader.read(question("LONG", 5000))
+    reader.read(question("SHORT", 5000))
+    reader.read(StoreQuestion(asset="SHORT", timeframe=None, limit=5))
+    begin.set()
+    answers = [told.get(timeout=PATIENCE_S) for _ in range(3)]
+    reader.close()
+    assert all(isinstance(answer, HistoryLoaded | TicksLoaded) for answer in answers)
+    assert [answer.question.asset for answer in answers] == ["SHORT", "SHORT", "LONG"]  # type: ignore[attr-defined]

@@ -68,6 +68,7 @@ class Bench:
             source=lambda: self.source,
             candles=self.candles,
             history=self.history,
+            ingestors={"f1": "tick_ingestor:1"},
         )  # fmt: skip
         self.stage.open(self.actor)
 
