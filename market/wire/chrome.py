@@ -30,6 +30,7 @@ from tickwire.market.wire import (
     Opened,
     PageAsked,
     Send,
+    merge_live,
 )
 from tickwire.market.wire.jsontext import malformed, read_json
 from tickwire.market.wire.page_sockets import PageSockets
@@ -118,13 +119,13 @@ class ChromeDecoder:
                 self._on_message(payload, events)
             else:
                 events.append(malformed("DevTools speaks JSON text", payload))
-        return events
+        return merge_live(events)
 
     def _on_message(self, payload: bytes, events: list[Event]) -> None:
         if payload.startswith(_OF_NETWORK) and not payload.startswith(_OF_SOCKETS) and not _matters(payload):
             return  # the Network domain tells of every request of every page
         try:
-            message = read_json(payload)
+            message = _read(payload)
         except ValueError as error:
             events.append(malformed(f"DevTools message: {error}", payload))
             return
@@ -187,6 +188,14 @@ class ChromeDecoder:
         frame = _frame(params.get("response"))
         if frame is not None and frame[0] == TEXT:
             self._pages.sent((session, str(params.get("requestId"))), frame[1], events)
+
+
+def _read(payload: bytes) -> Any:
+    """Chrome writes these itself, no page does: keys need no second look. What a page said may be strange text."""
+    try:
+        return orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return read_json(payload)
 
 
 def _matters(payload: bytes) -> bool:

@@ -50,7 +50,7 @@ def _record(settings: "Settings", output: Path, stop: StopRequest, limit_s: floa
     from tickwire.market.backoff import Backoff
     from tickwire.runtime.clock import SystemClock
     from tickwire.runtime.feeds.feed import open_feed
-    from tickwire.runtime.feeds.recorder import FrameFile, Recorder
+    from tickwire.runtime.feeds.recorder import FrameFile, Recorder, check_recordable
 
     clock = SystemClock()
     secret = settings.pocketoption_session
@@ -60,6 +60,7 @@ def _record(settings: "Settings", output: Path, stop: StopRequest, limit_s: floa
         session=secret.get_secret_value() if secret is not None else None,
         connect_timeout_s=settings.feed.connect_timeout_s,
     )
+    check_recordable(feed)
     backoff = Backoff(min_s=settings.feed.backoff_min_s, max_s=settings.feed.backoff_max_s, random=Random())
     stopped = threading.Event()
     file = FrameFile(output, settings.secrets)

@@ -30,7 +30,7 @@ class ChromeConnector:
         ).connect()
 
     def _address(self) -> str:
-        where = f"{self._host}:{self._port}"
+        where = f"[{self._host}]:{self._port}" if ":" in self._host else f"{self._host}:{self._port}"
         remedy = f"start it with --remote-debugging-port={self._port} and a --user-data-dir of its own"
         try:
             told = self._ask()

@@ -46,6 +46,8 @@ class Feed:
     make_decoder: Callable[[], Decoder]
     """A new one for each connection."""
     server: FeedServer | None = None
+    frames_are_private: bool = False
+    """They tell more than ticks, such as logins: not to be written down."""
 
     @property
     def name(self) -> str:
@@ -188,6 +190,7 @@ def _chrome(url: ChromeFeed, timeout_s: float) -> Feed:
     return Feed(
         profile=profile,
         connector=ChromeConnector(url.host, url.port, timeout_s=timeout_s),
+        frames_are_private=True,
         make_decoder=lambda: ChromeDecoder(
             lambda: speaks.make_decoder(DecoderOptions(recorded=True)), asked_by_page, match=url.match
         ),

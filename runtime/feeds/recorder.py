@@ -93,6 +93,17 @@ class FrameFile:
         return orjson.dumps({"t": at_us / 1_000_000, "type": kind, "data": data}, option=orjson.OPT_APPEND_NEWLINE)
 
 
+def check_recordable(feed: Feed) -> None:
+    """Raises FeedError where nothing of this feed can or may be written down."""
+    if feed.connector is None:
+        raise FeedError(f"feed {feed.name}: sends no frames that could be recorded")
+    if feed.frames_are_private:
+        raise FeedError(
+            f"feed {feed.name}: a browser tells the logins and cookies of all its pages, which belong in no file; "
+            f"record the broker itself (pocketoption+wss://)"
+        )
+
+
 class Recorder:
     """Connects to a feed as a TickIngestor does, again after a cut, and writes until stopped or the feed has ended."""
 
@@ -107,8 +118,8 @@ class Recorder:
 
     def run(self) -> None:
         """Record until `stopped` is set or a replay has ended. Raises FeedError where the venue refuses us."""
-        if self._feed.connector is None:
-            raise FeedError(f"feed {self._feed.name}: sends no frames that could be recorded")
+        check_recordable(self._feed)
+        assert self._feed.connector is not None
         while not self._stopped.is_set():
             try:
                 socket = self._feed.connector.connect()

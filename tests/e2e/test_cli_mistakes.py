@@ -163,6 +163,13 @@ def test_a_file_that_cannot_be_recorded_to_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(60)
+def test_a_browser_is_not_recorded_with_all_that_it_tells(tmp_path: Path) -> None:
+    done = command("record", "chrome+ws://127.0.0.1:9222", "-o", "x.frames.jsonl", "--duration", "1", folder=tmp_path)
+    assert "logins" in said(done, code=1)
+    assert not (tmp_path / "x.frames.jsonl").exists()
+
+
+@pytest.mark.timeout(60)
 def test_commands_that_need_a_relay_say_how_to_find_one(tmp_path: Path) -> None:
     for arguments in (("status",), ("history", "EURUSD_otc"), ("status", "--data-dir", "other")):
         line = said(command(*arguments, folder=tmp_path), code=1)

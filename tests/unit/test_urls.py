@@ -308,5 +308,9 @@ def test_a_wrong_chrome_url_names_the_remedy(url: str, remedy: str) -> None:
         parse_feed(url)
 
 
+def test_this_machine_may_be_named_by_its_ipv6_address() -> None:
+    assert parse_feed("chrome+ws://[::1]:9333") == ChromeFeed(host="::1", port=9333)
+
+
 def test_another_machines_chrome_may_be_meant() -> None:
     assert parse_feed("chrome+ws://10.0.0.5:9333?remote=1") == ChromeFeed(host="10.0.0.5", port=9333)

@@ -102,10 +102,13 @@ def test_attachments_pair_with_headers_of_their_own_connection() -> None:
         made, heard("R1", HEADER), heard("R2", HEADER), heard("R1", HEADER, session="T"),
         heard("R2", second), heard("R1", TICK), heard("R1", second, session="T"),
     )  # fmt: skip
-    assert [list(event.assets) for event in events if isinstance(event, LiveRows)] == [
-        ["AUDCAD_otc"], ["EURGBP_otc"], ["AUDCAD_otc"],
-    ]  # fmt: skip
-    assert len(events) == 3
+    assert events == [
+        LiveRows(
+            ["AUDCAD_otc", "EURGBP_otc", "AUDCAD_otc"],
+            [1756866775.1, 1756866774.962, 1756866775.1],
+            [0.9, 0.87852, 0.9],
+        )
+    ]
 
 
 def test_sockets_whose_address_does_not_match_are_left_alone() -> None:
@@ -255,6 +258,13 @@ def test_the_socket_that_was_silent_longest_is_forgotten_first() -> None:
     for i in range(MOST_SOCKETS + 50):
         take(made, created(f"R{i}", "wss://chat/"), heard("R", HEADER))
         assert [type(event) for event in take(made, heard("R", TICK))] == [LiveRows]
+
+
+def test_text_that_is_no_unicode_costs_its_frame_alone() -> None:
+    strange = heard("R", "451-[X]").replace(b"[X]", rb"\ud800")
+    made = decoder("po")
+    events = take(made, created("R", "wss://po/"), strange, heard("R", HEADER), heard("R", TICK))
+    assert [type(event) for event in events] == [Malformed, LiveRows]
 
 
 def test_requests_of_pages_are_read_past_whatever_they_hold() -> None:
