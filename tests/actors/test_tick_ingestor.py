@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import orjson
 import pytest
-from support.feed_doubles import NoWaiter, ScriptedDecoder, ScriptedDialler, ScriptedSocket
+from support.feed_doubles import AskableDecoder, NoWaiter, ScriptedDecoder, ScriptedDialler, ScriptedSocket
 from support.redis_doubles import MemoryRedis
 from support.stage import Asker, Stage
 
@@ -16,6 +16,7 @@ from tickwire.market.codec import bulk_to_json
 from tickwire.market.offset import OffsetEstimator
 from tickwire.market.pipeline import FeedMemory, FeedPipeline, PipelineSettings
 from tickwire.market.staleness import Staleness
+from tickwire.messages.candles import HoleFound
 from tickwire.messages.lifecycle import (
     AssetsAnnounced,
     AssetSelected,
@@ -45,7 +46,10 @@ HOUR_US = 3_600_000_000
 class Feed:
     """A TickIngestor on a stage with a scripted feed; BufferKeeper's part is played by `grant`."""
 
-    def __init__(self, *, unique: bool = True, estimates: bool = False, push: bool = False, **profile: object) -> None:
+    def __init__(
+        self, *, unique: bool = True, estimates: bool = False, push: bool = False,
+        decoder: type[ScriptedDecoder] = ScriptedDecoder, **profile: object,
+    ) -> None:  # fmt: skip
         self.stage = Stage("tick_ingestor")
         self.redis = MemoryRedis()
         self.dialler = ScriptedDialler()
@@ -59,6 +63,7 @@ class Feed:
             **profile,  # type: ignore[arg-type]
         )
         self.push = push
+        self.decoder = decoder
         self.start()
 
     def start(self) -> None:
@@ -73,7 +78,7 @@ class Feed:
             self.stage.context,
             profile=self.profile,
             dialler=None if self.push else self.dialler,
-            make_decoder=ScriptedDecoder,
+            make_decoder=self.decoder,
             make_pipeline=lambda: FeedPipeline(settings, self.memory, OffsetEstimator()),
             registry=self.redis.registry,
             waiter=lambda: self.waiter,
@@ -272,6 +277,39 @@ def test_the_clock_offset_is_found_before_the_first_tick_goes_out() -> None:
     assert column.ts_us[0] == round(ahead * 1e6) - 2 * HOUR_US
     (past,) = feed.stage.told("buffer_keeper", BackfillReceived)
     assert past.columns[0].offset_us == 2 * HOUR_US
+
+
+def hole(from_s: float, until_s: float) -> HoleFound:
+    return HoleFound(asset="A", from_us=round(from_s * 1e6), until_us=round(until_s * 1e6))
+
+
+def test_a_hole_is_asked_for_in_whole_minutes_of_the_venues_clock() -> None:
+    feed = Feed(estimates=True, decoder=AskableDecoder)
+    feed.read(["open"])
+    feed.live(("A", feed.stage.clock.now_us() / 1e6 + 7199.2, 1.5))
+    minute = int(NOW_S) // 60 * 60
+    feed.stage.step(hole(minute - 299.5, minute - 100.25))
+    ahead = minute + 7200
+    assert feed.socket.sent[-1] == f"older A {ahead - 300} {ahead - 60} 60"
+
+
+def test_of_a_long_hole_the_newest_part_is_asked_for() -> None:
+    feed = Feed(decoder=AskableDecoder)
+    feed.read(["open"])
+    feed.stage.step(hole(60_000_000, 60_090_000))
+    assert feed.socket.sent[-1] == "older A 60081000 60090000 60"
+
+
+def test_a_hole_is_not_asked_for_before_the_session_is_open() -> None:
+    feed = Feed(decoder=AskableDecoder)
+    feed.stage.step(hole(0, 60))
+    assert feed.socket.sent == ["hello"]
+
+
+def test_a_hole_is_not_asked_for_of_a_venue_without_a_word_for_it(feed: Feed) -> None:
+    feed.read(["open"])
+    feed.stage.step(hole(0, 60))
+    assert feed.socket.sent == ["hello"]
 
 
 def test_a_replay_tells_the_arrival_times_for_the_offset() -> None:

@@ -117,6 +117,13 @@ class ScriptedDecoder:
                 return Malformed("bad", b"bad")
 
 
+class AskableDecoder(ScriptedDecoder):
+    """Of a venue that can be asked for candles."""
+
+    def older_candles(self, asset: str, *, index: int, before_s: int, span_s: int, period_s: int) -> Sequence[Send]:
+        return [Send(f"older {asset} {before_s - span_s} {before_s} {period_s}")]
+
+
 class ScriptedDialler:
     """A `FeedDialler` whose attempts succeed with a new ScriptedSocket, or fail while `failing` says why."""
 
