@@ -31,6 +31,7 @@ COMMANDS = {
     "doctor",
     "quarantine",
     "backup",
+    "import",
 }
 
 
