@@ -60,13 +60,13 @@ class RedisIntegration:
     def get_ticks_from_buffer(self, asset: str) -> list[dict[str, Any]]:
         """The last ticks, newest first, at most 1000. They stay: reading is not storing. Raises QuflxError."""
         self.host.relay.settle(within_s=SETTLE_S)
-        key = self.host.relay.settings.keys.ticks(asset)
+        key = self.host.relay.settings.keys.ticks(_checked(asset))
         return [orjson.loads(item) for item in self.host.in_redis(lambda client: client.lrange(key, 0, -1))]
 
     def get_buffer_size(self, asset: str) -> int:
         """Raises QuflxError."""
         self.host.relay.settle(within_s=SETTLE_S)
-        key = self.host.relay.settings.keys.ticks(asset)
+        key = self.host.relay.settings.keys.ticks(_checked(asset))
         return self.host.in_redis(lambda client: client.llen(key))
 
     def cache_historical_candles(self, asset: str, timeframe: str, candles: Sequence[Mapping[str, Any]]) -> bool:
@@ -108,6 +108,7 @@ class RedisIntegration:
     def clear_asset_data(self, asset: str) -> bool:
         """Delete the asset's buffer and candles from Redis; never what is stored, or accepted and not stored yet."""
         keys = self.host.relay.settings.keys
+        _checked(asset)
         names = [keys.ticks(asset), *(keys.historical(asset, timeframe) for timeframe in TIMEFRAMES)]
         self.host.relay.settle(within_s=SETTLE_S)
         try:
@@ -136,6 +137,13 @@ class RedisIntegration:
         for listener in listeners:
             listener.close()
         return self.host.close()
+
+
+def _checked(asset: str) -> str:
+    """The asset, whose name goes into a key. Raises ValueError where it is none."""
+    if not good_asset(asset):
+        raise ValueError(f"{asset!r:.60} is no asset: 1 to 20 of A-Z a-z 0-9 # . _ / -")
+    return asset
 
 
 def _wrong(asset: object, price: object, stamp: object, now_us: int) -> str | None:

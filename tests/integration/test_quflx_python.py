@@ -30,7 +30,7 @@ def settings(folder: Path, redis: RedisServer, store: str | None = None) -> Sett
         redis=RedisSettings(url=f"redis://127.0.0.1:{redis.port}/0"),
         http=HttpSettings(address="127.0.0.1:0"),
         batch=BatchSettings(interval_s=3600),  # only what is forced is stored
-        **({"store": StoreSettings(url=store)} if store else {}),
+        store=StoreSettings(url=store) if store else StoreSettings(),
     )
 
 
