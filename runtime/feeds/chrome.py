@@ -1,6 +1,9 @@
 """Connects to a Chrome's DevTools: its address is found over HTTP, since it changes with every start of the browser."""
 
 import http.client
+import socket
+import threading
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import orjson
@@ -33,12 +36,11 @@ class ChromeConnector:
         where = f"[{self._host}]:{self._port}" if ":" in self._host else f"{self._host}:{self._port}"
         remedy = f"start it with --remote-debugging-port={self._port} and a --user-data-dir of its own"
         try:
-            told = self._ask()
+            path = urlsplit(self._ask()).path
         except OSError as error:
             raise FeedClosed(f"no Chrome answers at {where} ({error.strerror or error}): {remedy}") from error
         except (http.client.HTTPException, ValueError) as error:
             raise FeedClosed(f"what answers at {where} is no Chrome's DevTools: {remedy}") from error
-        path = urlsplit(told).path
         if not path.startswith("/devtools/browser/"):
             raise FeedClosed(f"what answers at {where} is no Chrome's DevTools: {remedy}")
         return f"ws://{where}{path}"
@@ -46,13 +48,24 @@ class ChromeConnector:
     def _ask(self) -> str:
         """`webSocketDebuggerUrl` of /json/version."""
         connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s)
+        connection.connect()
+        # The library's time-out is one of each read: what drips its answer needs a deadline over all.
+        deadline = threading.Timer(self._timeout_s, _shut, [connection.sock])
+        deadline.daemon = True
+        deadline.start()
         try:
             connection.request("GET", "/json/version")
             answer = connection.getresponse()
             told = orjson.loads(answer.read(ANSWER_BYTES))
         finally:
+            deadline.cancel()
             connection.close()
         address = told.get("webSocketDebuggerUrl") if type(told) is dict else None
         if answer.status != 200 or type(address) is not str:
             raise ValueError("no webSocketDebuggerUrl")
         return address
+
+
+def _shut(connected: socket.socket) -> None:
+    with suppress(OSError):
+        connected.shutdown(socket.SHUT_RDWR)
