@@ -3,7 +3,7 @@
 import http.client
 import socket
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 from urllib.parse import urlsplit
 
 import orjson
@@ -55,8 +55,8 @@ class ChromeConnector:
         deadline.start()
         try:
             connection.request("GET", "/json/version")
-            answer = connection.getresponse()
-            told = orjson.loads(answer.read(ANSWER_BYTES))
+            with closing(connection.getresponse()) as answer:
+                told = orjson.loads(answer.read(ANSWER_BYTES))
         finally:
             deadline.cancel()
             connection.close()

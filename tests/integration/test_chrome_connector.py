@@ -48,7 +48,9 @@ def devtools(answer: Answer, host: str = "127.0.0.1") -> Iterator[tuple[int, lis
     def handle(connection: ServerConnection) -> None:
         connection.recv()
 
-    with serve(handle, host, 0, process_request=process, compression=None, ping_interval=None) as server:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, 0), family=family)
+    with serve(handle, sock=listener, process_request=process, compression=None, ping_interval=None) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
