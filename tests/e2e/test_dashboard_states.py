@@ -148,8 +148,8 @@ def test_scrolling_back_adds_each_older_candle_once_until_there_is_none(start: S
         if query["timeframe"] != ["1m"]:
             return {"candles": []}
         before = int(query.get("to", [f"{NOON + 60}"])[0])
-        page = [each for each in everything if each["timestamp"] < before]
-        return {"candles": page[-int(query["limit"][0]) :]}
+        page = [each for each in everything if each["timestamp"] < before][-int(query["limit"][0]) :]
+        return {"candles": page, "older": page[0]["timestamp"] if page[0]["timestamp"] > first else None}
 
     page, relay = start(answers={CANDLES: candles})
     expect(page.locator("[data-bars='300']")).to_be_visible(timeout=WAIT_MS)
