@@ -9,7 +9,7 @@ from psycopg.pq import TransactionStatus
 
 from tickwire.actors.ports import StoreError
 from tickwire.config.urls import PostgresStore
-from tickwire.runtime.doctor.findings import Finding, failed, ok, told
+from tickwire.runtime.doctor.findings import Finding, failed, ok, told, warned
 from tickwire.runtime.doctor.redis_server import compared
 from tickwire.runtime.stores.limits import CallTimedOut, within
 from tickwire.runtime.stores.postgres import Connection, PostgresSession, check_schema, explain
@@ -22,6 +22,7 @@ _HERE = Path(__file__).parent
 _STORES = _HERE.parent / "stores"
 _BEGIN = (_STORES / "postgres_begin.sql").read_bytes()
 _INCOMING = (_STORES / "postgres_incoming.sql").read_bytes()
+_CANDLES = (_STORES / "postgres_candles.sql").read_bytes()
 _INSERT = (_STORES / "postgres_insert.sql").read_bytes()
 _PROBE = (_HERE / "postgres_probe.sql").read_bytes()
 _SEEN = (_HERE / "postgres_seen.sql").read_bytes()
@@ -31,7 +32,10 @@ _SECURITY = (_HERE / "postgres_security.sql").read_bytes()
 def check_postgres(url: PostgresStore) -> Iterator[Finding]:
     """Each in a call of its own, as the relay's."""
     session = PostgresSession(url.dsn, CALL_S)
-    steps = (("store", _answers), ("store schema", _schema), ("store rights", _rights), ("store policies", _security))
+    steps = (
+        ("store", _answers), ("store schema", _schema), ("store rights", _rights), ("store candles", _candles),
+        ("store policies", _security),
+    )  # fmt: skip
     try:
         for name, step in steps:
             try:
@@ -84,6 +88,19 @@ def _rights(connection: Connection) -> list[Finding]:
         )
         return [failed("store rights", "a row could be written, but policies hide it", remedy)]
     return [ok("store rights", "a row could be written and read (and was taken back)")]
+
+
+def _candles(connection: Connection) -> list[Finding]:
+    """What writing candles does, without one. Ticks are stored all the same."""
+    try:
+        connection.execute(_BEGIN % {b"ms": int(CALL_S * 500)})
+        connection.execute(_CANDLES, {"rows": "[]"})
+    except psycopg.Error as error:
+        return [warned("store candles", f"candles are not stored: {explain(error)}")]
+    finally:
+        if connection.info.transaction_status != TransactionStatus.IDLE:
+            connection.execute(b"rollback")
+    return [ok("store candles", "candles could be written")]
 
 
 def _security(connection: Connection) -> list[Finding]:

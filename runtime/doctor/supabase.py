@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from tickwire.actors.ports import StoreError
 from tickwire.config.settings import Settings
 from tickwire.config.urls import SupabaseStore as SupabaseUrl
-from tickwire.runtime.doctor.findings import Finding, failed, ok, told
+from tickwire.runtime.doctor.findings import Finding, failed, ok, told, warned
 from tickwire.runtime.doctor.redis_server import compared
 from tickwire.runtime.stores.supabase import SupabaseStore
 from tickwire.runtime.stores.table import OWN_COLUMNS, TABLE
@@ -34,6 +34,7 @@ def check_supabase(url: SupabaseUrl, settings: Settings) -> Iterator[Finding]:
         yield ok("store", f"{url.masked} answers")
         yield ok("store schema", f"{TABLE} with {', '.join(OWN_COLUMNS)}")
         yield _key(store, settings)
+        yield _candles(store)
     finally:
         store.close()
     yield from _clock(url, key)
@@ -55,6 +56,15 @@ def _key(store: SupabaseStore, settings: Settings) -> Finding:
         return told("store rights", refused)
     name = "service-role" if settings.supabase_service_role_key is not None else "SUPABASE_ANON_KEY's"
     return ok("store key", f"the {name} key may write, and the unique index is there")
+
+
+def _candles(store: SupabaseStore) -> Finding:
+    """Ticks are stored all the same."""
+    try:
+        store.check_candles()
+    except StoreError as error:
+        return warned("store candles", f"candles are not stored: {error}")
+    return ok("store candles", "candles could be written")
 
 
 def _anonymous(key: SecretStr | None) -> bool:

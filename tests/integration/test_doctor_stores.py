@@ -63,7 +63,9 @@ def as_writer(database: PostgresEngine) -> str:
 def test_a_migrated_database_is_in_order_and_gets_no_row(database: PostgresEngine) -> None:
     found = of(as_writer(database))
     assert {finding.state for finding in found.values()} == {"ok"}
-    assert set(found) == {"store", "store schema", "store rights", "store policies", "store clock"}
+    assert set(found) == {
+        "store", "store schema", "store rights", "store candles", "store policies", "store clock",
+    }  # fmt: skip
     assert "writer is bound by it" in found["store policies"].seen
     assert "historical_ticks_read (select)" in found["store policies"].seen
     assert database.rows() == []
@@ -99,6 +101,23 @@ def test_each_right_that_lacks_is_found_with_its_remedy(statement: str, database
     assert found.state == "failed"
     assert "polic" in found.remedy
     assert database.rows() == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "remedy"),
+    [
+        ("drop index candles_asset_timeframe_timestamp", "tickwire migrate"),
+        ("drop function tickwire_write_candles", "tickwire migrate"),
+        ("revoke update on candles from authenticated", "update on candles"),
+    ],
+)
+def test_a_store_that_takes_no_candles_is_warned_of_for_it_takes_ticks(
+    statement: str, remedy: str, database: PostgresEngine
+) -> None:
+    database.sql(statement)
+    found = of(as_writer(database))
+    assert (found["store rights"].state, found["store candles"].state) == ("ok", "warning")
+    assert remedy in found["store candles"].remedy
 
 
 def test_a_server_that_is_away_is_named_without_its_password() -> None:
