@@ -55,8 +55,11 @@ def test_updates_know_what_the_cache_knew_of_the_minute(gateway: RunningGateway,
     assert first["volume"] == 0
 
 
-def test_updates_follow_the_ticks_where_the_cache_has_no_candle(gateway: RunningGateway, client: RawSocket) -> None:
-    gateway.cache.failing = "the store is away"
+@pytest.mark.parametrize("silent", [False, True], ids=["a cache that fails", "a cache that is silent"])
+def test_updates_follow_the_ticks_where_the_cache_knows_nothing(
+    gateway: RunningGateway, client: RawSocket, silent: bool
+) -> None:
+    gateway.cache.failing, gateway.cache.silent = "the store is away", silent
     client.emit("subscribe_redis_updates", {"asset": "EURUSD_otc"})
     client.until("redis_subscribed")
     gateway.tell(received(2, columns("EURUSD_otc", 4, 1)))

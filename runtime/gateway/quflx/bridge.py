@@ -25,6 +25,8 @@ from tickwire.runtime.gateway.quflx.refusals import Refusal
 from tickwire.runtime.gateway.services import Services, Unanswered, ask
 
 JOIN_S = 5.0
+LEARN_S = 2.0
+"""For the candle cache: without its answer the minute is what its ticks say."""
 SETTLE_S = 0.05
 MOST_APIECE = 50
 """Ticks of one turn that each get a packet; of more, the last stands for all, its minute covers them."""
@@ -102,9 +104,9 @@ class Bridge:
                 async with asyncio.timeout(JOIN_S):
                     for timeframe in (None, MINUTE):
                         await self._join(asset, timeframe)
-                    await self._learn_minute(asset)
             except (TimeoutError, Unanswered) as error:
                 raise Refusal(f"{asset}: {error or 'the gateway did not answer in time'}; try again") from error
+            await self._learn_minute(asset)
 
     async def _join(self, asset: str, timeframe: str | None) -> None:
         ticket = self._fanout.next_number()
@@ -122,11 +124,12 @@ class Bridge:
             self._answers.pop(channel, None)
 
     async def _learn_minute(self, asset: str) -> None:
-        with suppress(Unanswered):  # then the minute is what its ticks since say
+        with suppress(Unanswered):
             answer = await ask(
                 self._services.cache,
                 "candle cache",
                 lambda to: HistoryRequested(asset=asset, timeframe=MINUTE, limit=1, reply_to=to),
+                timeout_s=LEARN_S,
             )
             follow = self._follows.get(asset)
             if follow is not None and isinstance(answer, HistoryServed) and answer.candles:
