@@ -119,6 +119,8 @@ def _tell(report: "Report", dry_run: bool) -> None:
         print(f"tickwire: {report.file}:{bad.line}: {bad.reason}: {bad.sample!r}", file=sys.stderr)
     if report.bad > len(report.bad_lines):
         print(f"tickwire: {report.file}: {report.bad - len(report.bad_lines)} more bad lines", file=sys.stderr)
+    if report.note:
+        print(f"tickwire: {report.file}: {report.note}", file=sys.stderr)
     if report.cut_off:
         print(f"tickwire: {report.file}: its end is cut off", file=sys.stderr)
 

@@ -8,6 +8,7 @@ them. The newest of a file may have been forming when it was saved: it is `parti
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from tickwire.market.candle_rows import CandleRow
 from tickwire.market.timeframes import UnknownTimeframe, parse_timeframe
@@ -19,6 +20,9 @@ from tickwire.runtime.stores.candle_table import candle_fault
 
 PRICES = ("open", "high", "low", "close")
 _NAMED = re.compile(r"(?P<asset>.+?)_(?P<timeframe>[0-9]+[A-Za-z])(?:_[0-9]{4}_?[0-9]{2}_?[0-9]{2}.*)?")
+_SAVED = re.compile(r".*_([0-9]{4}_[0-9]{2}_[0-9]{2}_[0-9]{2}_[0-9]{2}_[0-9]{2})")
+QUARTER_S = 900
+"""Clocks differ by whole quarters of an hour."""
 _VOLUME = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18})?")
 
 
@@ -35,6 +39,8 @@ class CandleFile:
         self._header = list(header)
         self._latest_us = now_us + DAY_US
         self._ahead_s = ahead_s
+        self.note = ""
+        """Known once all is read."""
         name = lines.path.name
         named = _NAMED.fullmatch(name.removesuffix(".gz").removesuffix(".csv"))
         try:
@@ -75,8 +81,25 @@ class CandleFile:
             newest[taken.value.asset] = taken
             if before is not None:
                 yield before
+        self.note = self._ahead_of_name([last.value.candle.timestamp for last in newest.values()])
         for last in newest.values():
             yield Taken(last.line, self._as(last.value, "partial"))
+
+    def _ahead_of_name(self, newest: Sequence[int]) -> str:
+        """What to say where candles open after the time at which, by its name, the file was saved."""
+        named = _SAVED.fullmatch(self._lines.path.name.removesuffix(".gz").removesuffix(".csv"))
+        try:
+            saved = datetime.strptime(named[1], "%Y_%m_%d_%H_%M_%S").replace(tzinfo=UTC) if named else None
+        except ValueError:
+            return ""
+        ahead_s = max(newest) - saved.timestamp() if saved is not None and newest else 0.0
+        quarters = round(ahead_s / QUARTER_S)
+        if quarters < 1:
+            return ""
+        return (
+            f"its newest candle opens {ahead_s / 3600:.1f} h after the time in its name; if that is UTC, the broker's"
+            f" clock ran ahead: import it with --ahead {quarters * QUARTER_S + self._ahead_s}"
+        )
 
     def _candle(self, row: Sequence[str], times: CsvTimes) -> Taken[CandleRow] | BadLine:
         if len(row) != len(self._header):

@@ -20,6 +20,7 @@ class TickFile:
     """One file's meaning. `asset` and `day` are what the command line gives."""
 
     kind = "ticks"
+    note = ""
 
     def __init__(self, lines: Lines, header: Sequence[str], asset: str | None, day: date | None, now_us: int) -> None:
         """Raises ImportFileError."""

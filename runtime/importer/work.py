@@ -52,6 +52,8 @@ class Report:
     bad_lines: list[BadLine] = field(default_factory=list)
     """The first ones."""
     cut_off: bool = False
+    note: str = ""
+    """What a person should look at."""
 
     def add_bad(self, line: BadLine) -> None:
         self.bad += 1
@@ -129,7 +131,7 @@ class Importer:
                 advance(lines.place - place)
                 place = lines.place
         self._write(batch, report)
-        report.cut_off = lines.cut_off
+        report.cut_off, report.note = lines.cut_off, file.note
         advance(lines.place - place)
 
     @staticmethod

@@ -143,6 +143,16 @@ def test_candles_of_a_clock_that_ran_ahead_are_moved_to_utc(engine: SqliteEngine
     assert kept.timestamp == 1_767_607_200
 
 
+def test_candles_newer_than_their_file_are_pointed_out_with_the_flag_that_moves_them(
+    engine: SqliteEngine, tmp_path: Path
+) -> None:
+    text = "timestamp,open,close,high,low\n2026-01-05 11:55:00Z,1.1,1.2,1.4,1.0\n"
+    name = "EURUSD_1m_2026_01_05_09_55_35.csv"
+    assert import_text(text, name, tmp_path, engine).note.endswith("import it with --ahead 7200")
+    assert import_text(text, name, tmp_path, engine, ahead_s=7200).note == ""
+    assert import_text(text, "EURUSD_1m_2026_01_05_11_55_35.csv", tmp_path, engine).note == ""
+
+
 def test_packed_files_are_read_and_one_cut_off_is_imported_up_to_there(engine: SqliteEngine, tmp_path: Path) -> None:
     text = "time,price\n" + "".join(f"{1_767_600_000 + n},1.{n}1\n" for n in range(5000))
     file = tmp_path / "EURUSD_20260105.csv.gz"
