@@ -323,3 +323,31 @@ values = st.recursive(
 def test_no_message_of_the_methods_we_know_crashes_it(method: str, params: dict[str, Any]) -> None:
     for event in take(decoder(), json.dumps({"method": method, "params": params}).encode()):
         assert isinstance(event, Malformed | Send | Ignored | AssetChosen | Lacking | Interrupted)
+
+
+@given(
+    frames=st.lists(
+        st.sampled_from([HEADER, TICK, "2", "40", '451-["updateHistoryNewFast",{"_placeholder":true,"num":0}]'])
+        | st.text(max_size=40)
+        | st.binary(max_size=40)
+        | values.map(lambda value: orjson.dumps(["updateStream", value], default=str, option=orjson.OPT_NON_STR_KEYS)),
+        max_size=12,
+    ),
+    wishes=st.lists(st.tuples(st.sampled_from(["changeSymbol", "subfor", "unsubfor"]), values), max_size=6),
+    ends=st.lists(st.sampled_from(["closed", "crashed", "gone"]), max_size=3),
+)
+def test_whatever_pages_hear_and_say_the_next_socket_is_read(
+    frames: list[str | bytes], wishes: list[tuple[str, Any]], ends: list[str]
+) -> None:
+    made = decoder("po")
+    take(made, attached(), created("R", "wss://po/"))
+    take(made, *(heard("R", frame) for frame in frames))
+    take(made, *(heard("R", "42" + json.dumps([name, value]), method="Sent") for name, value in wishes))
+    said = {
+        "closed": message("Network.webSocketClosed", requestId="R"),
+        "crashed": message("Inspector.targetCrashed"),
+        "gone": message("Target.detachedFromTarget", "", sessionId="S"),
+    }
+    take(made, *(said[end] for end in ends))
+    after = take(made, created("Q", "wss://po/"), heard("Q", HEADER), heard("Q", TICK))
+    assert [type(event) for event in after if not isinstance(event, AssetChosen)] == [LiveRows]
