@@ -12,7 +12,7 @@ from tickwire.actors.kernel.behaviour import Address
 from tickwire.actors.ports import Clock, HistoryReader
 from tickwire.actors.store_flights import Asked, StoreFlights
 from tickwire.market.candle_book import CandleBook
-from tickwire.market.candle_pages import better_of, within
+from tickwire.market.candle_pages import better_of, over_by, within
 from tickwire.market.candles import AssetCandles, Consulted
 from tickwire.messages.candles import Candle
 from tickwire.messages.history import (
@@ -118,12 +118,15 @@ class HistoryDesk:
             more = loaded.older or bool(loaded.candles and loaded.candles[0].timestamp < held[0].timestamp)
             now, floor = self._clock.monotonic(), asset.floor(timeframe)
             asset.consulted[timeframe] = Consulted(now, question.limit, more, floor)
-        return held
+        return self._shown(asset, held)
+
+    def _shown(self, asset: AssetCandles, held: Sequence[Candle]) -> Sequence[Candle]:
+        return held if asset.feed else over_by(held, self._clock.now_us() // US)
 
     def _answered(self, asset: AssetCandles, asked: HistoryRequested, source: Source, began: float) -> bool:
         """Serve what is held, if it is all that was asked for."""
         timeframe, bounded = asked.timeframe, _bounded(asked)
-        held = asset.held(timeframe) if bounded else asset.candles(timeframe, asked.limit + 1)
+        held = self._shown(asset, asset.held(timeframe) if bounded else asset.candles(timeframe, asked.limit + 1))
         found = within(held, asked)
         consulted = _valid(asset, timeframe)
         whole = (consulted is not None and not consulted.older) or _goes_back(held, asked)
@@ -175,7 +178,7 @@ class HistoryDesk:
             return
         same = [each for each in flight.waiters if each.limit == loaded.question.limit]
         for each in same:
-            each.reply_to.tell(StoredTicksServed(asset=each.asset, ticks=loaded.ticks, older=loaded.older))
+            each.reply_to.tell(StoredTicksServed(asset=each.asset, ticks=loaded.rows, older=loaded.older))
         self._measure("store", flight.began, len(same))
         for each in flight.all:
             if each not in same and isinstance(each, StoredTicksRequested):

@@ -2,9 +2,11 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from tickwire.market.candle_rows import worth
+from tickwire.market.timeframes import SECONDS
 from tickwire.messages.candles import Candle
 
 
@@ -29,7 +31,7 @@ def within(candles: Sequence[Candle], asked: Range) -> Sequence[Candle]:
 
 
 def better_of(stored: Sequence[Candle], held: Sequence[Candle], *, older: bool) -> list[Candle]:
-    """Ascending; of two states of one candle the better known, and the forming one as it is held.
+    """Ascending; of two states of one candle the better known.
 
     With `older` the store has more before its first one: what is held from there may have holes and waits its turn.
     """
@@ -37,6 +39,14 @@ def better_of(stored: Sequence[Candle], held: Sequence[Candle], *, older: bool) 
     since = stored[0].timestamp if older and stored else 0
     for candle in held:
         known = merged.get(candle.timestamp)
-        if candle.timestamp >= since and (known is None or not candle.is_closed or worth(candle) >= worth(known)):
+        better = known is None or (worth(candle), candle.is_closed) > (worth(known), known.is_closed)
+        if candle.timestamp >= since and better:
             merged[candle.timestamp] = candle
     return [merged[at] for at in sorted(merged)]
+
+
+def over_by(candles: Sequence[Candle], now_s: int) -> Sequence[Candle]:
+    """The last one as closed if its time is past: of an asset without a feed, whose own clock stands still."""
+    if not candles or candles[-1].is_closed or candles[-1].timestamp + SECONDS[candles[-1].timeframe] > now_s:
+        return candles
+    return [*candles[:-1], replace(candles[-1], is_closed=True)]

@@ -154,6 +154,7 @@ class TicksLoaded:
     """CacheManager's reader thread → CacheManager: ticks that the store has."""
 
     question: StoreQuestion
-    ticks: Sequence[tuple[int, str]]
+    rows: Sequence[tuple[int, str]]
+    """Each its stamp in µs UTC and its price's text."""
     older: bool = False
     error: str | None = None

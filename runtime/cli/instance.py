@@ -1,5 +1,8 @@
 """The running relay that other commands talk to: found by its data directory's run.json, or named by `--url`."""
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +11,8 @@ from tickwire.runtime.cli.problems import USAGE, CommandFailed
 from tickwire.runtime.cli.token import own_token
 
 TIMEOUT_S = 10.0
+STREAM_S = 60.0
+"""Between two pieces: the relay waits out a restart of its parts."""
 
 
 class Instance:
@@ -37,6 +42,31 @@ class Instance:
             said = body.get("user_message") or body.get("error_message") if told else None
             raise CommandFailed(f"{self.url}{path}: {said or f'status {answer.status_code}'}")
         return body
+
+    @contextmanager
+    def stream(self, path: str, **query: str | int) -> Iterator[Iterator[bytes]]:
+        """The pieces of a long answer. Raises CommandFailed, also in the midst where it breaks off."""
+        import httpx
+
+        try:
+            with (
+                httpx.Client(base_url=self.url, headers=self._headers, timeout=STREAM_S, trust_env=False) as client,
+                client.stream("GET", path, params=query) as answer,
+            ):
+                if answer.is_error:
+                    raise CommandFailed(f"{self.url}{path}: {_said(answer.read()) or f'status {answer.status_code}'}")
+                yield answer.iter_bytes()
+        except httpx.HTTPError as error:
+            raise CommandFailed(f"{self.url}{path} broke off ({error or type(error).__name__}); ask again") from error
+
+
+def _said(body: bytes) -> str | None:
+    """What an error's answer says to people."""
+    try:
+        told = json.loads(body)
+    except ValueError:
+        return None
+    return told.get("user_message") if isinstance(told, dict) else None
 
 
 def find_instance(url: str | None, data_dir: str | None, config: Path | None) -> Instance:

@@ -102,5 +102,5 @@ class StoreReader:
 
 def _failed(question: StoreQuestion, error: str) -> HistoryLoaded | TicksLoaded:
     if question.timeframe is None:
-        return TicksLoaded(question=question, ticks=(), error=error)
+        return TicksLoaded(question=question, rows=(), error=error)
     return HistoryLoaded(question=question, candles=(), error=error)

@@ -39,10 +39,10 @@ def read_ticks(store: Store, question: StoreQuestion) -> Walk:
     while True:
         ticks = store.ticks(question.asset, since, until, size)
         if len(ticks) < size:
-            return TicksLoaded(question=question, ticks=ticks, older=False)
+            return TicksLoaded(question=question, rows=ticks, older=False)
         page = [tick for tick in ticks if tick[0] > ticks[0][0]]
         if page:
-            return TicksLoaded(question=question, ticks=page, older=True)
+            return TicksLoaded(question=question, rows=page, older=True)
         size *= 2
         yield
 
@@ -128,7 +128,7 @@ class CandleWalk:
                 break
             until_us, size = ticks[0][0], SLICE_TICKS
         self._show(bars, need)
-        self._cut = self._cut or (not self._full and self._spent)
+        self._cut = self._cut or (bool(self._found) and not self._full and self._spent)
 
     @property
     def _spent(self) -> bool:

@@ -191,6 +191,17 @@ def test_the_forming_candle_is_the_one_in_memory_and_of_two_closed_ones_the_bett
     assert min(shown) >= begun - 60
 
 
+def test_the_last_candle_of_an_asset_without_a_feed_is_closed_when_its_time_is_past() -> None:
+    bench = Bench()
+    begun = START_US // US // 15 * 15
+    bench.ask(limit=1)
+    (forming,) = [replace(each, is_closed=False) for each in candles(begun)]
+    bench.stage.step(loaded([forming]))
+    assert [candle.is_closed for candle in served(bench.ask(limit=1)).candles] == [False]
+    bench.stage.advance(16)
+    assert [candle.is_closed for candle in served(bench.ask(limit=1)).candles] == [True]
+
+
 # -- fairness, ticks, counts
 
 
@@ -214,7 +225,7 @@ def test_ticks_of_the_past_come_from_the_store_and_one_read_answers_all_who_ask_
     askers = [ask_ticks(bench), ask_ticks(bench)]
     (question,) = bench.readers[0].questions
     assert question == StoreQuestion(asset="A", timeframe=None, limit=10, from_us=5, until_us=50)
-    bench.stage.step(TicksLoaded(question=question, ticks=[(7, "1.5")], older=True))
+    bench.stage.step(TicksLoaded(question=question, rows=[(7, "1.5")], older=True))
     for asker in askers:
         assert asker.answers == [StoredTicksServed(asset="A", ticks=[(7, "1.5")], older=True)]
 
@@ -224,7 +235,7 @@ def test_another_limit_of_ticks_is_another_read(other: int) -> None:
     bench = Bench()
     ask_ticks(bench)
     asker = ask_ticks(bench, other)
-    bench.stage.step(TicksLoaded(question=bench.readers[0].questions[0], ticks=[(7, "1.5")], older=False))
+    bench.stage.step(TicksLoaded(question=bench.readers[0].questions[0], rows=[(7, "1.5")], older=False))
     assert asker.answers == []
     assert bench.readers[0].questions[1].limit == other
 
@@ -232,7 +243,7 @@ def test_another_limit_of_ticks_is_another_read(other: int) -> None:
 def test_ticks_that_can_not_be_read_are_said_to_be_so() -> None:
     bench = Bench()
     asker = ask_ticks(bench)
-    bench.stage.step(TicksLoaded(question=bench.readers[0].questions[0], ticks=(), error="not today"))
+    bench.stage.step(TicksLoaded(question=bench.readers[0].questions[0], rows=(), error="not today"))
     (answer,) = asker.answers
     assert isinstance(answer, HistoryFailed)
     assert answer.reason == "not today"

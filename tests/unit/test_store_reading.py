@@ -153,6 +153,12 @@ def test_a_bucket_with_more_ticks_than_a_question_may_read_is_partial_and_does_n
     assert (opened(after), after.older) == ([], False)
 
 
+def test_a_slow_store_is_asked_on_until_there_is_something_to_page_from() -> None:
+    late = iter([0.0, *[reading.BUDGET_S] * 1000])
+    answer = read(table_of(candles=kept(BEGIN, BEGIN + 120)), 5, monotonic=lambda: next(late))
+    assert (opened(answer), answer.older) == ([BEGIN + 120], True)
+
+
 def test_many_ticks_of_one_stamp_are_read_whole() -> None:
     same = [(BEGIN * US, 1.0 + i / 1e6) for i in range(3 * reading.SLICE_TICKS)]
     (candle,) = read(table_of([*same, ((BEGIN + 1) * US, 9.0)]), 10).candles
@@ -169,7 +175,7 @@ def test_pages_of_ticks_never_part_those_of_one_stamp(limit: int) -> None:
     for _ in range(100):
         answer = finish(store, StoreQuestion(asset="A", timeframe=None, limit=limit, until_us=until))
         assert isinstance(answer, TicksLoaded)
-        got = [*answer.ticks, *got]
+        got = [*answer.rows, *got]
         if not answer.older:
             break
         until = got[0][0]
