@@ -128,12 +128,13 @@ def test_each_asset_is_committed_at_most_once_a_frame(
 
 
 def _told(seen: dict[str, Any], chart: bool, took: float, each: int) -> str:
-    tasks, scripts = seen["longTasks"], ", ".join(seen["longScripts"])
+    tasks = seen["longTasks"]
+    scripts = ", ".join(f"{name} {ms} ms" for name, ms in seen["longScripts"].items())
     return (
         f"hooks, {len(ASSETS)} assets of {each / took:.0f} ticks/s, {'with' if chart else 'without'} a chart: "
         f"{seen['frames'] / took:.0f} frames/s, {max(seen['commits'].values()) / took:.0f} commits/s an asset, "
         f"rendering of all at most {seen['longestRender']:.1f} ms a frame, {len(tasks)} tasks over 50 ms in "
-        f"{took:.0f} s (longest {max(tasks, default=0):.0f} ms; scripts in long frames: {scripts or 'none'})"
+        f"{took:.0f} s (longest {max(tasks, default=0):.0f} ms; longest scripts in long frames: {scripts or 'none'})"
     )
 
 

@@ -18,8 +18,8 @@ export class Figures {
   /** Most commits of one component in one frame. */
   mostInAFrame = 0;
   longTasks: number[] = [];
-  /** Of frames that took over 50 ms: each script of over 5 ms, and what called it. */
-  longScripts: string[] = [];
+  /** Of frames that took over 50 ms: what called scripts, and the longest that one took. */
+  longScripts: Record<string, number> = {};
   /** Milliseconds of React's rendering in the frame with most of it. */
   longestRender = 0;
   readonly seen: Record<string, Seen> = {};
@@ -38,7 +38,7 @@ export class Figures {
       for (const { duration } of list.getEntries()) this.longTasks.push(duration);
     }).observe({ type: "longtask" });
     new PerformanceObserver((list) => {
-      for (const frame of list.getEntries()) this.longScripts.push(...scriptsOf(frame));
+      for (const frame of list.getEntries()) this.tookLong(frame);
     }).observe({ type: "long-animation-frame" });
   }
 
@@ -46,7 +46,7 @@ export class Figures {
   begin(): void {
     this.frames = this.mostInAFrame = this.longestRender = 0;
     this.longTasks = [];
-    this.longScripts = [];
+    this.longScripts = {};
     this.commits = {};
   }
 
@@ -72,15 +72,15 @@ export class Figures {
       if (tick.conflated) seen.conflated += 1;
     }
   }
-}
 
-interface LongScript {
-  readonly duration: number;
-  readonly invoker: string;
+  private tookLong({ scripts = [] }: LongFrame): void {
+    for (const { duration, invoker } of scripts) {
+      this.longScripts[invoker] = Math.max(this.longScripts[invoker] ?? 0, Math.round(duration));
+    }
+  }
 }
 
 /** https://w3c.github.io/long-animation-frames */
-function scriptsOf(frame: PerformanceEntry): string[] {
-  const { scripts = [] } = frame as PerformanceEntry & { readonly scripts?: readonly LongScript[] };
-  return scripts.filter(({ duration }) => duration > 5).map(({ duration, invoker }) => `${invoker} ${Math.round(duration)} ms`);
+interface LongFrame extends PerformanceEntry {
+  readonly scripts?: readonly { readonly duration: number; readonly invoker: string }[];
 }
