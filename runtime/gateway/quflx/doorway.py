@@ -57,15 +57,15 @@ class Doorway:
     def has_room(self, address: str) -> bool:
         return self._places.has_room(address)
 
-    async def _connect(self, sid: str, environ: dict[str, Any]) -> str | None:
+    async def _connect(self, sid: str, request: dict[str, Any]) -> str | None:
         """What is returned refuses it."""
-        client = environ["asgi.scope"].get("client")
+        client = request["asgi.scope"].get("client")
         address = client[0] if client else ""
         if not self._places.take(address):
             return "too many connections; try again later"
         allowance = Allowance(self._limits.messages_burst, self._limits.messages_per_s, _now())
         self._callers[sid] = Caller(address, allowance)
-        await self._socketio["connect"](sid, environ)
+        await self._socketio["connect"](sid, request)
         return None
 
     async def _disconnect(self, sid: str, reason: str) -> None:
