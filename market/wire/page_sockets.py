@@ -30,6 +30,10 @@ MOST_SOCKETS = 256
 """Of all pages together; one more, and the one that was silent longest is forgotten."""
 MOST_ASSETS = 5000
 """Noted of a socket; a page that makes up names must not fill the memory."""
+BEHIND_S = 3.0
+"""A tab that stood still brings what another one brought long ago, when nobody remembers single ticks any more."""
+FAR_S = 3600.0
+"""A stamp so far off is another clock's, or a bad one: nothing is measured by it."""
 OF_THE_MARKET: Final = (LiveRows, HistoryRows, CandleRows)
 NO_PAGE = "no page of this Chrome hears from the broker: open the broker's page in it and log in"
 
@@ -76,6 +80,10 @@ class PageSockets:
         """The choices of the pages, the newest at the end."""
         self._chosen: str | None = None
         self._lacking = True
+        self._several = False
+        """Whether more than one socket speaks of the market."""
+        self._newest: dict[str, float] = {}
+        """Asset → newest stamp, kept while several sockets speak of the market."""
 
     def __len__(self) -> int:
         return len(self._sockets)
@@ -118,7 +126,9 @@ class PageSockets:
             if isinstance(event, OF_THE_MARKET):
                 self._speaks(socket, event, events)
         for event in told:
-            if not isinstance(event, Opened | Send) and (socket.known or not isinstance(event, Malformed | Ignored)):
+            if isinstance(event, LiveRows) and self._several:
+                events += self._in_time(event)
+            elif not isinstance(event, Opened | Send) and (socket.known or not isinstance(event, Malformed | Ignored)):
                 events.append(event)
 
     def sent(self, key: Key, payload: bytes, events: list[Event]) -> None:
@@ -153,8 +163,27 @@ class PageSockets:
 
     # --
 
+    def _in_time(self, rows: LiveRows) -> list[Event]:
+        """Without what another socket has left far behind."""
+        kept = []
+        for place, (asset, stamp) in enumerate(zip(rows.assets, rows.stamps, strict=True)):
+            if type(asset) is str and type(stamp) in (int, float):
+                newest = self._newest.get(asset, stamp)
+                if BEHIND_S < newest - stamp < FAR_S:
+                    continue
+                if (asset in self._newest or len(self._newest) < MOST_ASSETS) and not 0 < newest - stamp < FAR_S:
+                    self._newest[asset] = stamp
+            kept.append(place)
+        if len(kept) == len(rows.assets):
+            return [rows]
+        late: list[Event] = [Ignored("ticks of a tab that is behind")]
+        columns = ([column[place] for place in kept] for column in (rows.assets, rows.stamps, rows.prices))
+        return [LiveRows(*columns), *late] if kept else late
+
     def _speaks(self, socket: _Socket, event: Event, events: list[Event]) -> None:
-        socket.known = socket.speaks = True
+        if not socket.speaks:
+            socket.known = socket.speaks = True
+            self._count()
         if self._lacking:
             self._lacking = False
             events.append(Lacking(""))
@@ -188,10 +217,18 @@ class PageSockets:
             if socket is not None:
                 carried |= socket.end()
         self._doubt(sorted(carried), events)
-        if not self._lacking and not any(socket is not None and socket.speaks for socket in self._sockets.values()):
+        if not self._count() and not self._lacking:
             self._lacking = True
             events.append(Lacking(self.lacks))
         self._choose(events)
+
+    def _count(self) -> int:
+        """How many sockets speak of the market."""
+        speaking = sum(1 for socket in self._sockets.values() if socket is not None and socket.speaks)
+        self._several = speaking > 1
+        if not self._several:
+            self._newest.clear()
+        return speaking
 
     def _doubt(self, assets: Sequence[str], events: list[Event]) -> None:
         """Ticks of these may be missing from now on, except where another socket goes on with them."""

@@ -214,6 +214,25 @@ def test_an_asset_that_another_page_goes_on_with_is_in_no_doubt() -> None:
     ]  # fmt: skip
 
 
+def test_what_a_tab_that_stood_still_brings_late_is_left_out_where_another_tab_brought_it() -> None:
+    def tick(session: str, *at: float) -> tuple[bytes, bytes]:
+        rows = orjson.dumps([["A", stamp, 1.5] for stamp in at])
+        return heard("R", HEADER, session), heard("R", rows, session)
+
+    def stamps(events: Sequence[Event]) -> list[float]:
+        return [stamp for event in events if isinstance(event, LiveRows) for stamp in event.stamps]
+
+    made = decoder()
+    take(made, *tick("S", 100.0), *tick("U", 100.0))
+    take(made, *(each for at in range(101, 200) for each in tick("U", at)))
+    late = take(made, *tick("S", 101.0, 150.0), *tick("S", 195.0, 198.0, 199.0, 200.0))
+    assert stamps(late) == [198.0, 199.0, 200.0]
+    assert sum(isinstance(event, Ignored) for event in late) == 2
+    assert stamps(take(made, *tick("S", 1e12), *tick("U", 201.0))) == [1e12, 201.0]  # a bad stamp shuts nobody out
+    take(made, message("Network.webSocketClosed", "U", requestId="R"))
+    assert stamps(take(made, *tick("S", 150.0))) == [150.0]  # alone, what it says counts
+
+
 def test_an_asset_that_a_page_comes_back_to_is_in_doubt() -> None:
     def show(asset: str) -> bytes:
         return heard("R", "42" + json.dumps(["changeSymbol", {"asset": asset, "period": 60}]), method="Sent")
