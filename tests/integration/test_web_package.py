@@ -93,3 +93,11 @@ def test_what_is_published_is_the_build_the_readme_and_the_licence(package: Path
     paths = {file["path"] for file in answer["files"]}
     assert {"README.md", "LICENSE", "package.json", "dist/index.js", "dist/types/index.d.ts"} <= paths
     assert {path.split("/")[0] for path in paths} == {"README.md", "LICENSE", "package.json", "dist"}
+
+
+def test_it_brings_no_package_along_and_its_lock_names_no_registry() -> None:
+    manifest = json.loads((WEB / "package.json").read_text(encoding="utf-8"))
+    lock = json.loads((WEB / "package-lock.json").read_text(encoding="utf-8"))
+    assert "dependencies" not in manifest
+    assert list(manifest["peerDependencies"]) == ["react"]
+    assert [name for name, entry in lock["packages"].items() if "resolved" in entry] == []
