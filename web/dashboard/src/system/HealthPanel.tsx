@@ -49,7 +49,7 @@ function Health({ data, now }: { readonly data: RelayStatus; readonly now: Flow 
         <Figure name="up for">{gauges.redisUptime === undefined ? NONE : span(gauges.redisUptime)}</Figure>
       </Card>
       <Card title="Store" link={store}>
-        <Figure name="rows pending">{count(store.pending)}</Figure>
+        <Figure name="rows pending, about">{count(store.pending)}</Figure>
         <Figure name="rows/s">{rate(now?.stored)}</Figure>
         <Figure name="last batch">{store.last_batch_rows == null ? NONE : `${count(store.last_batch_rows)} rows`}</Figure>
         <Figure name="quarantined" bad={(store.quarantined ?? 0) > 0} mark="quarantined">{count(store.quarantined)}</Figure>

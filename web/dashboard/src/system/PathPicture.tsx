@@ -13,16 +13,16 @@ const BOX = { width: 132, height: 62 };
 const WIDE: Layout = {
   width: 1190, height: 330,
   places: {
-    feed: [76, 165], ingestor: [308, 165], publisher: [566, 46], channels: [824, 46], spool: [566, 165], outbox: [824, 165],
-    store: [1112, 165], gateway: [566, 284], browsers: [824, 284],
+    feed: [76, 165], ingestor: [302, 165], publisher: [596, 46], channels: [856, 46], spool: [596, 165], outbox: [856, 165],
+    store: [1112, 165], gateway: [596, 284], browsers: [856, 284],
   },
 };
 
 const NARROW: Layout = {
   width: 360, height: 760,
   places: {
-    feed: [180, 40], ingestor: [180, 160], spool: [80, 300], outbox: [80, 440], store: [80, 580], publisher: [280, 300],
-    channels: [280, 420], gateway: [280, 560], browsers: [280, 680],
+    feed: [180, 40], ingestor: [180, 160], spool: [76, 300], outbox: [76, 440], store: [76, 580], publisher: [270, 300],
+    channels: [270, 430], gateway: [270, 570], browsers: [270, 700],
   },
 };
 
@@ -76,7 +76,10 @@ function HopLine({ hop, layout, narrow, arrow }: HopProps) {
     ? `M${startX},${startY} C${startX},${midY} ${endX},${midY} ${endX},${endY}`
     : `M${startX},${startY} C${midX},${startY} ${midX},${endY} ${endX},${endY}`;
   const around = narrow && hop.to === "gateway"; // past the two stations above it
-  const route = around ? `M${startX + 40},${startY} C${356},${startY + 60} ${356},${endY - 60} ${endX + 60},${endY}` : d;
+  const side = BOX.width / 2;
+  const route = around
+    ? `M${fromX + side},${fromY} C${fromX + side + 80},${fromY} 352,${fromY + 50} 352,${fromY + 110} L352,${toY - 30} Q352,${toY} ${toX + side + 3},${toY}`
+    : d;
   const [textX, textY] = labelAt(hop, narrow, [midX, midY], [endX, endY]);
   return (
     <g className="hop" data-hop={`${hop.from}-${hop.to}`} data-flows={hop.flows}>
@@ -94,7 +97,8 @@ function HopLine({ hop, layout, narrow, arrow }: HopProps) {
 /** Rate above the line, latency below it. */
 function labelAt(hop: Hop, narrow: boolean, mid: readonly [number, number], end: readonly [number, number]): readonly [number, number] {
   if (narrow) return [mid[0], mid[1] - 4];
-  return hop.from === "ingestor" ? [end[0] - 52, end[1] - 9] : [mid[0], mid[1] - 9];
+  if (hop.from !== "ingestor") return [mid[0], mid[1] - 9];
+  return [end[0] - 50, end[1] + (hop.to === "gateway" ? 20 : -9)]; // beside the lines that part, not on them
 }
 
 function HopTable({ path }: { readonly path: Path }) {
