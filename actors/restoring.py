@@ -83,7 +83,7 @@ class Restoring:
             self._book.adopt(restored.asset, restored.timeframe, restored.candles, ours=True)
 
     def ticks(self, restored: TicksRestored) -> None:
-        self._book.refill(restored.asset, restored.from_us, restored.ticks)
+        self._book.refill(restored.asset, restored.from_us, restored.found)
 
     def answer(self, asked: HolesRequested) -> None:
         asset = self._book.peek(asked.asset)

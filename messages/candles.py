@@ -63,7 +63,7 @@ class TicksRestored:
     asset: str
     from_us: int
     """From here to the last tick they are all that the store has."""
-    ticks: Sequence[tuple[int, str]]
+    found: Sequence[tuple[int, str]]
     """(µs UTC, price text), ascending, at least one."""
 
 

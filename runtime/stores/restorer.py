@@ -52,7 +52,7 @@ class StoreRestorer:
             found = store.ticks(asset, from_us, until_us, MOST_TICKS)
             begin = from_us if len(found) < MOST_TICKS else found[0][0]
             for chunk in _chunks(found):
-                yield TicksRestored(asset=asset, from_us=begin, ticks=chunk)
+                yield TicksRestored(asset=asset, from_us=begin, found=chunk)
                 begin = chunk[-1][0]
 
         self._ask(read)

@@ -169,7 +169,7 @@ def test_a_hole_is_looked_into_a_few_times_for_the_last_runs_ticks_are_on_their_
 
 def stored(seconds: Sequence[float]) -> TicksRestored:
     ticks = [((BASE_S * 1_000_000 + round(second * 1e6)), "1.10001") for second in seconds]
-    return TicksRestored(asset="A", from_us=(BASE_S + 30) * 1_000_000, ticks=ticks)
+    return TicksRestored(asset="A", from_us=(BASE_S + 30) * 1_000_000, found=ticks)
 
 
 def test_stored_ticks_close_a_hole_and_its_candle_is_handed_on_again_as_backfilled() -> None:

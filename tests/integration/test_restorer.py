@@ -59,15 +59,15 @@ def test_the_ticks_of_a_hole_are_told_in_pieces_that_part_no_stamp(path: Path) -
     source = StoreRestorer(lambda: SqliteStore(path), told.put)
     source.ticks("A", START_US - 5000, START_US + 2_400_000)
     answers: list[TicksRestored] = []
-    while sum(len(answer.ticks) for answer in answers) < 2400:
+    while sum(len(answer.found) for answer in answers) < 2400:
         answer = told.get(timeout=PATIENCE_S)
         assert isinstance(answer, TicksRestored)
         answers.append(answer)
     source.close()
-    assert [len(answer.ticks) for answer in answers] == [1001, 1000, 399]
+    assert [len(answer.found) for answer in answers] == [1001, 1000, 399]
     assert answers[0].from_us == START_US - 5000
-    assert [answer.from_us for answer in answers[1:]] == [answer.ticks[-1][0] for answer in answers[:-1]]
-    assert [price for answer in answers for _, price in answer.ticks] == [
+    assert [answer.from_us for answer in answers[1:]] == [answer.found[-1][0] for answer in answers[:-1]]
+    assert [price for answer in answers for _, price in answer.found] == [
         row(number, 0).price.rstrip("0") for number in range(2400)
     ]
 

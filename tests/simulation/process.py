@@ -1,7 +1,6 @@
 """One run of tickwire in the simulation: the real actors under the real supervisor, on simulated surroundings.
 
-What `runtime/app.py` composes for real is composed here on simulated ports. The sinks (metrics, gateway, candles) only
-listen.
+What `runtime/app.py` composes for real is composed here on simulated ports. The sinks (metrics, gateway) only listen.
 """
 
 from collections import Counter
@@ -11,6 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from simulation.candles import SimSource
 from simulation.chance import Chance
 from simulation.clock import SimClock
 from simulation.network import Network, SimLink
@@ -20,15 +20,18 @@ from simulation.venues import Venue
 
 from tickwire.actors.batch_writer import BatchWriter, BatchWriterSettings
 from tickwire.actors.buffer_keeper import BufferKeeper, BufferKeeperSettings
+from tickwire.actors.cache_manager import CacheManager
+from tickwire.actors.history_memory import HistoryMemory
 from tickwire.actors.kernel import Backoff as RestartBackoff
 from tickwire.actors.kernel import ChildSpec, Context, MailboxSpec, Supervisor, SupervisorSpec
 from tickwire.actors.kernel.behaviour import Address, Behaviour, PutResult
-from tickwire.actors.ports import Listener
+from tickwire.actors.ports import HistoryReader, Listener
 from tickwire.actors.publisher import Published, Publisher
 from tickwire.actors.tick_ingestor import TickIngestor
 from tickwire.actors.unaccepted import Unaccepted
 from tickwire.actors.waiting_candles import WaitingCandles
 from tickwire.market.backoff import Backoff
+from tickwire.market.candle_book import CandleBook
 from tickwire.market.keys import Keys
 from tickwire.market.offset import OffsetEstimator
 from tickwire.market.ownership import Ownership
@@ -39,6 +42,7 @@ from tickwire.messages.lifecycle import LinkChanged, LinkState
 from tickwire.messages.telemetry import FeedMeasured
 from tickwire.runtime.redisio.buffer import RedisBuffer
 from tickwire.runtime.redisio.bus import RedisBus
+from tickwire.runtime.redisio.cache import RedisCache
 from tickwire.runtime.redisio.outbox import RedisOutbox
 from tickwire.runtime.redisio.registry import RedisRegistry
 from tickwire.runtime.stores.ledger import SqliteLedger
@@ -125,7 +129,7 @@ class Process:
         return [
             *sinks,
             self._publisher(),
-            _spec("cache_manager", lambda _context: _Sink(lambda _: None)),
+            self._cache_manager(),
             self._batch_writer(),
             self._buffer_keeper(),
             *map(self._tick_ingestor, self._given.venues),
@@ -154,6 +158,27 @@ class Process:
             )
 
         return _spec("publisher", make, MailboxSpec(high=50, low=10, weigh=_ticks))
+
+    def _cache_manager(self) -> ChildSpec:
+        book, history = CandleBook(200), HistoryMemory()
+        given = self._given
+
+        def no_reader(_number: int) -> HistoryReader:
+            raise AssertionError("nobody asks about the past here")
+
+        def make(context: Context) -> CacheManager:
+            return CacheManager(
+                context,
+                cache=lambda: RedisCache(self._link(context), given.keys),
+                reader=no_reader,
+                source=lambda: SimSource(given.table, context.me.tell),
+                clock=given.clock,
+                candles=book,
+                history=history,
+                ingestors=self.ingestors,
+            )
+
+        return _spec("cache_manager", make, MailboxSpec(high=200, low=50, weigh=_ticks))
 
     def _buffer_keeper(self) -> ChildSpec:
         unaccepted = Unaccepted()

@@ -3,11 +3,14 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from simulation.campaign import Figures, run, run_spread
+from simulation.candles import demand_candles
 from simulation.chance import Rates
+from simulation.oracle import Violation
 from simulation.world import World
 
 TESTS = Path(__file__).parent.parent
@@ -86,3 +89,21 @@ def test_figures_add_up() -> None:
     summed.add(one)
     summed.add(other)
     assert (summed.seeds, summed.turns, summed.faults) == (both.seeds, both.turns, both.faults)
+
+
+@pytest.mark.timeout(60)
+def test_stored_candles_are_what_accepted_ticks_come_to_while_redis_and_store_come_and_go() -> None:
+    """Longer runs without crashes, in which buckets end that were seen whole."""
+    rates = Rates(redis_call=0.01, redis_event=0.005, store_call=0.05, store_event=0.004, feed=0.002)
+    worlds = [World(seed, rates).run(turns=6000) for seed in range(1, 6)]
+    assert sum(world.live_candles for world in worlds) > 50
+    assert all({key[1] for key in world.table.candles} >= {"15s", "1m"} for world in worlds)
+
+
+@pytest.mark.timeout(60)
+def test_a_stored_candle_that_lacks_a_tick_is_found() -> None:
+    world = World(1, Rates()).run(turns=3000)
+    key, candle = next(item for item in world.table.candles.items() if item[1].quality == "live")
+    world.table.candles[key] = replace(candle, ticks=candle.ticks - 1)
+    with pytest.raises(Violation, match="its accepted ticks come to"):
+        demand_candles(world.durable.accepted.values(), world.table.candles)

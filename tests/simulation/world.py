@@ -8,6 +8,7 @@ raises `Violation` (with the seed, the last events, how to rerun) where a promis
 from collections import Counter
 from collections.abc import Callable
 
+from simulation.candles import demand_candles
 from simulation.chance import Chance, Crashed, ProcessKilled, Rates
 from simulation.clock import SimClock
 from simulation.disk import Disk
@@ -71,6 +72,8 @@ class World:
             venues=self.venues,
         )
         self.turns = 0
+        self.live_candles = 0
+        """Stored and compared, once the run is over."""
         self.process: Process | None = None
         self._interleaving = chance.choose([0.0, 0.0, 0.02, 0.1])
         self._curse = chance.choose([None, None, None, "7", "33"])
@@ -97,6 +100,7 @@ class World:
                 self._drain()
                 self.witness.see_quarantine()
                 self.durable.demand_all()
+                self.live_candles = demand_candles(self.durable.accepted.values(), self.table.candles)
                 self.witness.demand_balanced()
             except Violation as error:
                 raise Violation(self._explain(error)) from error
