@@ -12,7 +12,8 @@ from support.ticks import START_US, columns, received
 from support.tickwire_process import eventually
 
 from tickwire.messages.candles import Candle
-from tickwire.messages.lifecycle import AssetsAnnounced, AssetSelected, FeedChanged
+from tickwire.messages.lifecycle import AssetsAnnounced, AssetSelected, FeedChanged, LinkChanged
+from tickwire.messages.telemetry import ClientsMeasured
 from tickwire.runtime.gateway.services import ANSWER_S
 
 pytestmark = pytest.mark.timeout(60)
@@ -38,6 +39,12 @@ def client(gateway: RunningGateway) -> Iterator[RawSocket]:
 
 def forming(**prices: float) -> Candle:
     return Candle(timestamp=MINUTE, volume=0, is_closed=False, timeframe="1m", ticks=40, quality="live", **prices)
+
+
+def pass_beats(gateway: RunningGateway) -> None:
+    """Until all has been looked at that is looked at once a second."""
+    seen = len(gateway.metrics.got(ClientsMeasured))
+    eventually(lambda: len(gateway.metrics.got(ClientsMeasured)) > seen + 2, "beats of the loop")
 
 
 # -- the forming minute
@@ -146,6 +153,42 @@ def test_whether_chromes_ticks_arrive_is_told(
         said = other.join().until("connection_status")
     assert list(said) == ["status", "chrome", "timestamp"]
     assert (said["status"], said["chrome"]) == ("connected", chrome)
+
+
+# -- changes
+
+
+@pytest.mark.parametrize(
+    ("change", "service", "status"),
+    [
+        (LinkChanged(owner="batch_writer", link="store", state="degraded", detail="refused"), "store", "degraded"),
+        (LinkChanged(owner="publisher", link="redis", state="degraded", detail="refused"), "redis", "degraded"),
+        (FeedChanged(feed="f2", state="down"), "feed:f2", "down"),
+        (FeedChanged(feed="f1", state="live", stale_assets=("EURUSD_otc",)), "feed:f1", "live"),
+    ],
+)
+def test_a_monitor_hears_of_each_change_once(
+    gateway: RunningGateway, client: RawSocket, change: FeedChanged | LinkChanged, service: str, status: str
+) -> None:
+    pass_beats(gateway)
+    client.emit("subscribe_monitor")
+    assert [client.until("system_status")["service"] for _ in range(3)] == ["feed:f1", "redis", "store"]
+    gateway.tell(change)
+    said = client.until("system_status")
+    assert (said["service"], said["status"]) == (service, status)
+    assert said["details"].get("detail", "") == change.detail
+    pass_beats(gateway)
+    client.emit("check_status")
+    heard: list[str] = []
+    while not heard or "backend_status" not in heard[-1]:
+        heard.append(client.read())
+    assert not [frame for frame in heard if "system_status" in frame]
+
+
+def test_all_hear_when_no_feed_is_heard_any_more(gateway: RunningGateway, client: RawSocket) -> None:
+    gateway.tell(FeedChanged(feed="f1", state="down", detail="refused"))
+    while client.until("connection_status")["status"] != "disconnected":
+        pass
 
 
 # -- spellings

@@ -162,11 +162,12 @@ class Quflx:
     # -- for everybody
 
     def _on_status(self) -> None:
-        self._run(self._standing.changed())
+        self._run(self._standing.look())
 
     def _on_beat(self) -> None:
         if self._server.eio.sockets:
             self._run(self._beat())
+            self._run(self._standing.look())
 
     async def _beat(self) -> None:
         await self._outlet.check()

@@ -19,27 +19,38 @@ class Standing:
         self._sessions = sessions
         self._outlet = outlet
         self._redis_was_up = False
+        self._told: dict[str, object] = {}
+        """What → how it was said to be; of feeds, Redis and the store: a handful."""
 
     async def greet(self, sid: str) -> None:
-        """Raises Unanswered, as `changed` does."""
+        """Raises Unanswered, as `look` does."""
         state = await self._services.state()
         await self._server.emit("connection_status", shapes.connection_status(state, self._now()), to=sid)
         redis = readiness(state)["redis"]
         if redis["state"] == "degraded":
             await self._say_outage(redis, sid)
 
-    async def changed(self) -> None:
+    async def look(self) -> None:
+        """Say what has changed since the last look: called with every `status` of Gateway's, and once a second."""
         state = await self._services.state()
         now, ready = self._now(), readiness(state)
-        status, redis = shapes.connection_status(state, now), ready["redis"]
+        redis = ready["redis"]
         is_up = redis["state"] == "up"
         fell, self._redis_was_up = self._redis_was_up and not is_up, is_up
-        for sid in self._sessions.sids():
-            await self._server.emit("connection_status", status, to=sid)
-            if fell:
+        status = shapes.connection_status(state, now)
+        if self._is_news("connection", (status["status"], status["chrome"])):
+            for sid in self._sessions.sids():
+                await self._server.emit("connection_status", status, to=sid)
+        if fell:
+            for sid in self._sessions.sids():
                 await self._say_outage(redis, sid)
         for each in shapes.system_statuses(ready, now):
-            self._outlet.to_room(MONITOR, "system_status", each)
+            if self._is_news(each["service"], (each["status"], each["details"])):
+                self._outlet.to_room(MONITOR, "system_status", each)
+
+    def _is_news(self, what: str, how: object) -> bool:
+        old, self._told[what] = self._told.get(what), how
+        return old != how
 
     async def _say_outage(self, redis: dict[str, Any], sid: str) -> None:
         await self._server.emit("redis_error", {"message": f"Redis is {redis.get('detail') or 'down'}"}, to=sid)
