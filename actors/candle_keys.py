@@ -1,5 +1,6 @@
 """CacheManager's part that keeps `historical:{asset}:{timeframe}` in Redis: in slices, so that no turn is long."""
 
+from collections.abc import Sequence
 from itertools import islice
 
 import structlog
@@ -9,6 +10,7 @@ from tickwire.market.candle_book import CandleBook, Key
 from tickwire.market.candle_codec import BadCandles, decode_candles
 from tickwire.market.candles import AssetCandles
 from tickwire.market.timeframes import TIMEFRAMES
+from tickwire.messages.candles import Candle
 
 _log = structlog.get_logger("tickwire.cache_manager")
 
@@ -53,20 +55,26 @@ class CandleKeys:
 
     def recall(self, name: str, timeframe: str) -> AssetCandles | None:
         """An asset with what an earlier run cached of this timeframe; what is not known yet is known after."""
+        return self.recalled(name, timeframe)[0]
+
+    def recalled(self, name: str, timeframe: str) -> tuple[AssetCandles | None, Sequence[Candle] | None]:
+        """As `recall`, with what was read just now where nothing else is known of the asset: it is shown as it is."""
         asset, level = self._book.get(name), TIMEFRAMES.index(timeframe)
         if not self._cache.link.up or (asset is not None and level in asset.seeded):
-            return asset
+            return asset, None
         try:
             (payload,) = self._cache.get_many([(name, timeframe)])
         except PortError as error:
             self._note(str(error))
-            return asset
+            return asset, None
+        alone = asset is None
         if asset is None and payload is not None:
             asset = AssetCandles(self._book.size)
             self._book.add(name, asset)
-        if asset is not None:
-            self._adopt(name, level, payload)
-        return asset
+        if asset is None:
+            return None, None
+        candles = self._adopt(name, level, payload)
+        return asset, candles if alone else None
 
     def _slice(self) -> list[Key]:
         """Those that wait the longest, of which few have to be read first."""
@@ -88,8 +96,8 @@ class CandleKeys:
         for (name, level), payload in zip(keys, payloads, strict=True):
             self._adopt(name, level, payload)
 
-    def _adopt(self, name: str, level: int, payload: bytes | None) -> None:
-        timeframe = TIMEFRAMES[level]
+    def _adopt(self, name: str, level: int, payload: bytes | None) -> Sequence[Candle]:
+        timeframe, candles = TIMEFRAMES[level], list[Candle]()
         if payload is not None:
             try:
                 candles = decode_candles(payload, timeframe)
@@ -99,6 +107,7 @@ class CandleKeys:
             except BadCandles as error:
                 _log.warning("bad_cached_candles", asset=name, timeframe=timeframe, reason=str(error))
         self._book.seeded(name, level)
+        return candles
 
     def _asset(self, key: Key) -> AssetCandles:
         """Whoever has unwritten keys is in the book."""

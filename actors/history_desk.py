@@ -76,8 +76,8 @@ class HistoryDesk:
         if known is not None and self._answered(known, asked, "memory", began):
             return
         question = self._question(asked)
-        asset = self._keys.recall(asked.asset, asked.timeframe)
-        if asset is not None and self._answered(asset, asked, "redis", began):
+        asset, read = self._keys.recalled(asked.asset, asked.timeframe)
+        if asset is not None and self._answered(asset, asked, "redis", began, read):
             return
         here = asset is not None and (not _bounded(asked) or within(asset.held(asked.timeframe), asked))
         if not here and self._nobodies.holds(question, began):
@@ -123,10 +123,15 @@ class HistoryDesk:
     def _shown(self, asset: AssetCandles, held: Sequence[Candle]) -> Sequence[Candle]:
         return held if asset.feed else over_by(held, self._clock.now_us() // US)
 
-    def _answered(self, asset: AssetCandles, asked: HistoryRequested, source: Source, began: float) -> bool:
-        """Serve what is held, if it is all that was asked for."""
+    def _answered(
+        self, asset: AssetCandles, asked: HistoryRequested, source: Source, began: float,
+        read: Sequence[Candle] | None = None,
+    ) -> bool:  # fmt: skip
+        """Serve what is held, if it is all that was asked for; `read` is all of it."""
         timeframe, bounded = asked.timeframe, _bounded(asked)
-        held = self._shown(asset, asset.held(timeframe) if bounded else asset.candles(timeframe, asked.limit + 1))
+        held = read
+        if held is None:
+            held = self._shown(asset, asset.held(timeframe) if bounded else asset.candles(timeframe, asked.limit + 1))
         found = within(held, asked)
         consulted = _valid(asset, timeframe)
         whole = (consulted is not None and not consulted.older) or _goes_back(held, asked)

@@ -6,8 +6,8 @@
 orjson writes `messages.candles.Candle` field by field, in this order.
 """
 
-import math
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, get_args
@@ -20,7 +20,9 @@ from tickwire.messages.candles import Candle, Quality
 _QUALITIES: Mapping[str, Quality] = MappingProxyType({quality: quality for quality in get_args(Quality)})
 _LATEST_S = 1e11
 """Far beyond any time in seconds: a larger stamp is in milliseconds."""
-_PRICES = ("open", "high", "low", "close")
+_LARGEST = sys.float_info.max
+"""JSON's whole numbers may be larger: those are refused."""
+_NUMBERS = frozenset({int, float})
 
 
 class BadCandles(ValueError):
@@ -66,20 +68,21 @@ def decode_candles(payload: bytes, timeframe: str) -> list[Candle]:
 def _candle(item: Any, timeframe: str) -> Candle | None:
     if type(item) is not dict:
         return None
-    timestamp = _number(item.get("timestamp"))
-    prices = [price for price in map(_number, map(item.get, _PRICES)) if price is not None and price > 0]
-    if timestamp is None or not 0 < timestamp < _LATEST_S or timestamp % SECONDS[timeframe] != 0 or len(prices) != 4:
+    get: Callable[[str], Any] = item.get
+    timestamp, opened, high, low, closed = get("timestamp"), get("open"), get("high"), get("low"), get("close")
+    if not {type(timestamp), type(opened), type(high), type(low), type(closed)} <= _NUMBERS:
         return None
-    opened, high, low, closed = prices
-    if not low <= min(opened, closed) <= max(opened, closed) <= high:
+    if not 0 < timestamp < _LATEST_S or timestamp % SECONDS[timeframe] != 0:
+        return None
+    if not (0 < low <= opened <= high <= _LARGEST and low <= closed <= high):  # what is no number fails here, too
         return None
     volume, ticks, quality = item.get("volume"), item.get("ticks"), item.get("quality")
     return Candle(
         timestamp=int(timestamp),
-        open=opened,
-        high=high,
-        low=low,
-        close=closed,
+        open=float(opened),
+        high=float(high),
+        low=float(low),
+        close=float(closed),
         volume=0 if volume is None or _number(volume) is None else volume,
         is_closed=item.get("is_closed", True) is True,
         timeframe=timeframe,
@@ -89,7 +92,7 @@ def _candle(item: Any, timeframe: str) -> Candle | None:
 
 
 def _number(value: Any) -> float | None:
-    return float(value) if type(value) in (int, float) and math.isfinite(value) else None
+    return float(value) if type(value) in _NUMBERS and -_LARGEST <= value <= _LARGEST else None
 
 
 MOST_OFFERED = 5000

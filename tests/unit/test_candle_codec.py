@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tickwire.market.candle_codec import BadCandles, candle_dict, decode_candles, encode_candles
+from tickwire.market.candle_codec import BadCandles, candle_dict, decode_candles, encode_candles, offered_candles
 from tickwire.market.timeframes import SECONDS
 from tickwire.messages.candles import Candle
 
@@ -114,6 +114,14 @@ def test_what_only_describes_a_candle_is_put_right(field: str, value: Any, read:
 def test_what_is_no_array_is_said(payload: bytes) -> None:
     with pytest.raises(BadCandles):
         decode_candles(payload, "1m")
+
+
+@pytest.mark.parametrize("field", ["timestamp", "open", "high", "low", "close"])
+def test_a_whole_number_that_no_float_holds_is_refused_as_a_price_and_read_as_no_volume(field: str) -> None:
+    with pytest.raises(BadCandles):
+        offered_candles([GOOD | {field: 10**400}], "1m")
+    (candle,) = offered_candles([GOOD | {"volume": 10**400}], "1m")
+    assert candle.volume == 0
 
 
 @settings(deadline=None)
