@@ -7,6 +7,7 @@ client's, on one kept connection, beside a feed of so many ticks a second and a 
 """
 
 import argparse
+import gc
 import http.client
 import json
 import subprocess
@@ -46,6 +47,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=1000.0, help="ticks a second of the feed, over ten assets")
     parser.add_argument("--seconds", type=float, default=10.0)
     options = parser.parse_args()
+    gc.disable()  # as the relay does, near enough
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tickwire-history-")))
         redis = _start_redis(stack, folder)
@@ -187,9 +189,9 @@ def over_http(stack: ExitStack, folder: Path, redis: int, options: argparse.Name
     while time.monotonic() < end:
         number += 1
         began = time.perf_counter()
-        source = ask(client, f"BENCH{number % ASSETS}")["source"]
+        body = read(client, f"BENCH{number % ASSETS}")
         took.append(time.perf_counter() - began)
-        assert source == "memory", f"{source} answered"
+        assert b'"source":"memory"' in body, body[:200]
         time.sleep(PAUSE_S)
     client.close()
     return summed(took)
@@ -209,9 +211,13 @@ def warm(client: http.client.HTTPConnection, asset: str) -> None:
     raise SystemExit(f"{asset} is not served from memory")
 
 
-def ask(client: http.client.HTTPConnection, asset: str) -> dict[str, object]:
+def read(client: http.client.HTTPConnection, asset: str) -> bytes:
     client.request("GET", f"/api/v1/candles/{asset}?timeframe=1m&limit={CANDLES}")
-    answer: dict[str, object] = json.loads(client.getresponse().read())
+    return client.getresponse().read()
+
+
+def ask(client: http.client.HTTPConnection, asset: str) -> dict[str, object]:
+    answer: dict[str, object] = json.loads(read(client, asset))
     return {name: answer[name] for name in ("source", "stale", "count")}
 
 
