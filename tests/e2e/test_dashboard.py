@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from support.axe import axe_source, faults
 from support.browser import Watched, chromium
 from support.recordings import missing
 from support.servers import need
@@ -193,18 +194,12 @@ def test_no_width_makes_a_view_scroll_sideways(width: int, open_page: Open) -> N
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1400])
 def test_axe_finds_nothing_in_any_view(width: int, scheme: Scheme, open_page: Open) -> None:
-    file = WEB / "node_modules" / "axe-core" / "axe.min.js"
-    if not file.is_file():
-        missing("axe-core is not installed: npm ci --prefix web")
+    source = axe_source()
     with nothing_to_complain(open_page(width=width, scheme=scheme)) as page:
-        page.evaluate(file.read_text(encoding="utf-8"))
         for open_view in ("m", "s", "?"):
             page.keyboard.press(open_view)
             settled(page)
-            found = page.evaluate("axe.run(document)")
-            assert found["passes"], "axe has looked at nothing"
-            told = [(fault["impact"], fault["id"], fault["nodes"][0]["target"]) for fault in found["violations"]]
-            assert told == [], open_view
+            assert faults(page, source) == [], open_view
 
 
 def test_who_wants_no_motion_gets_none(open_page: Open) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from support.axe import axe_source, faults
 from support.browser import chromium
 from support.dashboard_backend import (
     EPOCH,
@@ -355,3 +356,25 @@ def test_a_page_that_lost_its_relay_says_so_and_counts_to_the_next_attempt(start
     expect(page.locator("#banner")).to_contain_text("Connection to the relay lost", timeout=WAIT_MS)
     expect(page.locator("#banner")).to_be_hidden(timeout=WAIT_MS)
     assert len(relay.sockets) == 2
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_what_is_empty_fails_or_asks(scheme: str, start: Start) -> None:
+    source = axe_source()
+    failing = dict.fromkeys(("api/v1/assets", *ASKED, CANDLES), 503)
+    degraded = status(redis={"state": "degraded", "detail": "connection refused", "owners": {}})
+    stale = {"api/v1/status": degraded, "api/v1/assets": {"assets": [asset(stale=True)]}}
+    cases: tuple[tuple[str, dict[str, Any], str], ...] = (
+        (MARKET, failing, "The assets are not known"),
+        (SYSTEM, failing, "The ledger is not known"),
+        (MARKET, dict.fromkeys(failing, 401), "This relay asks for a token"),
+        (MARKET, {"api/v1/assets": {"assets": []}}, "No tick yet"),
+        (MARKET, stale, "Redis is degraded"),
+        (SYSTEM, stale, "Redis is degraded"),
+    )
+    for place, answers, text in cases:
+        links = {"feed": "stale", "redis": "degraded"} if answers is stale else {}
+        page, _ = start(place, answers=answers, **links)
+        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        expect(page.locator("body")).to_contain_text(text, timeout=WAIT_MS)
+        assert faults(page, source) == [], (place, text)

@@ -87,6 +87,7 @@ class FakeRelay:
     page: Page
     answers: dict[str, Answer] = field(default_factory=whole)
     feed: str = "live"
+    redis: str = "up"
     snapshot: tuple[tuple[int, float, float], ...] | None = TICKS
     """What a subscription is answered with; nothing where it is None."""
     refusal: str = ""
@@ -135,7 +136,7 @@ class FakeRelay:
     def _on_socket(self, socket: WebSocketRoute) -> None:
         self.sockets.append(socket)
         socket.on_message(lambda text: self._on_message(socket, orjson.loads(text)))
-        socket.send(orjson.dumps({"type": "status", "feed": self.feed, "redis": "up"}).decode())
+        socket.send(orjson.dumps({"type": "status", "feed": self.feed, "redis": self.redis}).decode())
 
     def _on_message(self, socket: WebSocketRoute, message: Mapping[str, Any]) -> None:
         if message["type"] != "subscribe":
