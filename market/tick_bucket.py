@@ -87,10 +87,12 @@ class Bucket:
         return [ts_us[i] for i in new], [prices[i] for i in new]
 
     def _widen(self, ts_us: Sequence[int], prices: Sequence[float]) -> None:
-        """A sealed bucket can't tell which ticks it has: prices are united, the larger count is taken."""
+        """A sealed bucket can't tell which ticks it has: of two counts that may overlap the larger is taken."""
+        apart = ts_us[-1] < self.first_us or ts_us[0] > self.last_us
         if ts_us[0] < self.first_us:
             self.open, self.first_us = prices[0], ts_us[0]
         if ts_us[-1] > self.last_us:
             self.close, self.last_us = prices[-1], ts_us[-1]
         self.high, self.low = max(self.high, *prices), min(self.low, *prices)
-        self.ticks = max(self.ticks, len(ts_us))
+        self.ticks = self.ticks + len(ts_us) if apart else max(self.ticks, len(ts_us))
+        self.backfilled = self.backfilled or apart

@@ -209,3 +209,13 @@ def test_memory_is_bounded_and_columns_that_come_again_change_nothing() -> None:
     kept = candles.candles("15s", 100_000)
     assert 10 <= len(kept) <= 100
     assert {candle.ticks for candle in kept} == {1}
+
+
+def test_history_before_all_ticks_of_a_bucket_counts_though_these_are_kept_one_by_one_no_more() -> None:
+    candles = AssetCandles(1000)
+    candles.live(live([at(7 + i / 4, "1.5") for i in range(5000)]), 0.0)
+    candles.past(past([at(i, "1.1") for i in range(7)]))
+    first = candles.candles("15s", 1000)[0]
+    assert (first.open, first.low, first.ticks) == (1.1, 1.1, 7 + 32)
+    candles.past(past([at(i, "1.1") for i in range(9)]))
+    assert candles.candles("15s", 1000)[0].ticks == 7 + 32
