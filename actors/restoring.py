@@ -39,6 +39,8 @@ class Restoring:
     def go_on(self, now: float) -> None:
         """Ask for what lacks."""
         book = self._book
+        if len(self._asked) > MOST_REMEMBERED:
+            self._asked.clear()
         for key in book.unrestored:
             if key not in self._asked:
                 self._asked.add(key)
