@@ -2,15 +2,19 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import httpx
 import pytest
 from support.gateway import RunningGateway, running_gateway
+from support.tickwire_process import eventually
 
 from tickwire.messages.candles import Candle
 from tickwire.messages.history import HistoryRequested, StoredTicksRequested
 from tickwire.messages.lifecycle import AssetsAnnounced
+from tickwire.runtime.gateway import export
 from tickwire.runtime.gateway.export import PIECE
+from tickwire.runtime.gateway.routes_export import MOST_EXPORTS
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -208,3 +212,49 @@ def test_an_export_that_fails_at_once_is_an_error_and_not_an_empty_file(
 def test_an_export_of_nothing_known_is_refused(http: httpx.Client, query: str, code: str) -> None:
     answer = http.get(f"/api/v1/export/A?{query}")
     assert (answer.status_code, answer.json()["error_code"]) == (422, code)
+
+
+def test_an_export_waits_out_what_fails_for_a_moment_and_breaks_off_where_it_lasts(
+    gateway: RunningGateway, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "RETRY_S", 0.01)
+    gateway.cache.candles["A", "1m"] = minutes(3 * PIECE)
+    asked: list[HistoryRequested] = []
+
+    def fail(first: int, last: int) -> None:
+        asked.clear()
+
+        def before(question: HistoryRequested) -> None:
+            asked.append(question)
+            gateway.cache.failing = "the store is away" if first <= len(asked) <= last else ""
+
+        gateway.cache.before = before
+
+    path = f"/api/v1/export/A?format=jsonl&from={BEGIN}&to={BEGIN + 180 * PIECE}"
+    fail(3, 4)
+    assert len(http.get(path).text.splitlines()) == 3 * PIECE
+    assert len(asked) > 5
+    fail(3, 1000)
+    with pytest.raises(httpx.RemoteProtocolError):
+        http.get(path)
+
+
+def test_more_exports_than_there_are_places_are_refused_and_a_place_is_free_again_after(
+    gateway: RunningGateway, http: httpx.Client
+) -> None:
+    gateway.cache.candles["A", "1m"] = minutes(3 * PIECE)
+    path = f"/api/v1/export/A?from={BEGIN}&to={BEGIN + 180 * PIECE}"
+
+    def before(asked: HistoryRequested) -> None:
+        gateway.cache.silent = asked.from_ts is not None and asked.from_ts > BEGIN  # the second piece never comes
+
+    gateway.cache.before = before
+    with ExitStack() as stack:
+        for _ in range(MOST_EXPORTS):
+            answer = stack.enter_context(http.stream("GET", path))
+            assert answer.status_code == 200
+        refused = http.get(path)
+        assert (refused.status_code, refused.json()["error_code"]) == (503, "too_many_exports")
+    gateway.cache.before = lambda _: None
+    gateway.cache.silent = False
+    eventually(lambda: http.get(path).status_code == 200, "a free place", 20)

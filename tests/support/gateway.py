@@ -73,6 +73,8 @@ class Recorder:
         self.holes: dict[str, list[tuple[int, int]]] = {}
         self.failing = ""
         self.silent = False
+        self.before: Callable[[HistoryRequested], object] = lambda _: None
+        """Called for each question about candles before it is answered; may set the two above."""
 
     def behaviour(self, _context: Context) -> "Recorder":
         return self
@@ -82,6 +84,8 @@ class Recorder:
 
     def step(self, batch: Sequence[object]) -> None:
         for message in batch:
+            if isinstance(message, HistoryRequested):
+                self.before(message)
             if isinstance(message, HistoryRequested) and not self.silent:
                 message.reply_to.tell(self._answer(message))
             if isinstance(message, StoredTicksRequested):
