@@ -7,6 +7,7 @@ import contextlib
 import socket
 import struct
 import sys
+import traceback
 from typing import Any
 
 import redis
@@ -45,8 +46,9 @@ class Opening:
             self._probe()
             connected: socket.socket = self._connection.release()
             return connected
-        except BaseException:
+        except BaseException as error:
             self._connection.disconnect()
+            _clear_frames(error)
             raise
 
     def _probe(self) -> None:
@@ -62,6 +64,16 @@ class Opening:
     def abort(self) -> None:
         """End the attempt: a read under way returns at once, a TCP connect within its second."""
         self._connection.abort()
+
+
+def _clear_frames(error: BaseException | None) -> None:
+    """Let go of what the frames hold that an error went through: redis-py's keep the error itself, in a circle.
+
+    The collector would find it, but not before long, and 16 KiB of read buffer with each failed attempt.
+    """
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 class _Releasing:

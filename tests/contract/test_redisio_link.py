@@ -1,6 +1,7 @@
 """A link against real servers that are absent, killed, frozen, loading, full, locked, or not who they claim to be."""
 
 import contextlib
+import gc
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -9,12 +10,13 @@ from typing import Any
 
 import hiredis
 import pytest
+import redis
 from support.redis_server import PATIENCE_S, RedisServer, address, eventually, make_tls
 from support.servers import free_port
 
 from tickwire.actors.ports import LinkDown
 from tickwire.messages.lifecycle import LinkState
-from tickwire.runtime.redisio.handshake import shut
+from tickwire.runtime.redisio.handshake import Opening, shut
 from tickwire.runtime.redisio.link import RedisLink
 from tickwire.runtime.redisio.resp import pack
 
@@ -112,6 +114,22 @@ def test_a_refused_port_degrades_and_a_server_there_later_is_found(
     with server:
         watched.await_change(("up", ""), after=told)
         assert watched.call() == [b"PONG"]
+
+
+def test_a_failed_attempt_leaves_nothing_for_the_collector(server: RedisServer) -> None:
+    """It hardly ever runs in a process of ours: an hour's outage would keep a read buffer for each attempt."""
+    closed, locked = f"redis://127.0.0.1:{free_port()}/0", server.url.replace("redis://", "redis://u:wrong@")
+    kinds = [cls for cls in redis.Connection.__subclasses__() if cls.__module__.startswith("tickwire.")]
+    assert kinds
+    gc.collect()
+    gc.disable()
+    try:
+        for url in (closed, locked) * 3:
+            with pytest.raises((OSError, redis.exceptions.RedisError)):
+                Opening(address(url), "test", timeout_s=5.0).connect()
+        assert [each for each in gc.get_objects() if type(each) in kinds] == []
+    finally:
+        gc.enable()
 
 
 def test_before_its_first_attempt_a_link_is_connecting() -> None:
