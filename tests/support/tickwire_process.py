@@ -33,6 +33,7 @@ class Tickwire:
         line = process.stdout.readline()
         found = READY.fullmatch(line.strip())
         if found is None:
+            process.stdout.close()
             process.wait(10)
             raise AssertionError(f"no ready line but {line!r}; its log:\n{self.logged()}")
         self.http = found["http"]
