@@ -378,3 +378,24 @@ def test_axe_finds_nothing_in_what_is_empty_fails_or_asks(scheme: str, start: St
         page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
         expect(page.locator("body")).to_contain_text(text, timeout=WAIT_MS)
         assert faults(page, source) == [], (place, text)
+
+
+def test_an_asset_that_appears_later_is_shown_and_chosen(start: Start) -> None:
+    page, relay = start(answers={"api/v1/assets": {"assets": []}})
+    says(page, "watch", "No tick yet")
+    relay.set({"assets": [asset()]}, "api/v1/assets")
+    expect(page.locator("[data-price]")).to_have_text("1.0845", timeout=WAIT_MS)
+    expect(page.locator("#asset-name")).to_have_text("EURUSD_otc")
+    expect(page.locator("[data-tick]")).to_have_count(3, timeout=WAIT_MS)
+
+
+def test_several_candles_that_begin_in_one_frame_are_all_drawn(start: Start) -> None:
+    page, relay = start()
+    expect(page.locator("[data-bars='2']")).to_be_visible(timeout=WAIT_MS)
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.evaluate("window.requestAnimationFrame = (turn) => setTimeout(() => turn(performance.now()), 500)")
+    for i in range(1, 6):
+        relay.say(type="candle", asset="EURUSD_otc", **candle(NOON + 60 * i))
+    expect(page.locator("[data-bars='7']")).to_be_visible(timeout=WAIT_MS)
+    assert faults == []

@@ -191,10 +191,13 @@ export class CandleChart {
   }
 }
 
-/** The candles that differ, where that is a few at the end of the same ones; undefined where all has to be drawn anew. */
+/**
+ * The candles that differ, where those are a few at the end of the same ones and at most one is new: the chart takes no
+ * other new one singly. Undefined where all has to be drawn anew.
+ */
 function tailOf(before: readonly Candle[], now: readonly Candle[]): readonly Candle[] | undefined {
   const grown = now.length - before.length;
-  if (before.length === 0 || grown < 0 || grown > 2 || before[0]?.timestamp !== now[0]?.timestamp) return undefined;
+  if (before.length === 0 || grown < 0 || grown > 1 || before[0]?.timestamp !== now[0]?.timestamp) return undefined;
   let same = 0;
   while (same < before.length && before[same] === now[same]) same += 1;
   const changed = now.slice(same);
