@@ -394,7 +394,7 @@ def test_several_candles_that_begin_in_one_frame_are_all_drawn(start: Start) -> 
     expect(page.locator("[data-bars='2']")).to_be_visible(timeout=WAIT_MS)
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
-    page.evaluate("window.requestAnimationFrame = (turn) => setTimeout(() => turn(performance.now()), 500)")
+    page.evaluate("() => { window.requestAnimationFrame = (turn) => setTimeout(() => turn(performance.now()), 500); }")
     for i in range(1, 6):
         relay.say(type="candle", asset="EURUSD_otc", **candle(NOON + 60 * i))
     expect(page.locator("[data-bars='7']")).to_be_visible(timeout=WAIT_MS)

@@ -5,6 +5,7 @@ import { useKeys } from "../lib/keys";
 import type { Place } from "../lib/place";
 import type { Theme } from "../lib/theme";
 import { TIMEFRAMES } from "../lib/timeframes";
+import { Fallible } from "../shell/Fallible";
 import { ChartPanel } from "./ChartPanel";
 import { Tape } from "./Tape";
 import { Watchlist } from "./Watchlist";
@@ -32,7 +33,9 @@ export function MarketView({ place, theme, opens, go }: Props) {
   return (
     <div className="market">
       <Watchlist assets={assets} selected={shown} opens={opens} onSelect={(chosen) => go({ asset: chosen })} />
-      <ChartPanel asset={shown} timeframe={place.timeframe} theme={theme} onTimeframe={(timeframe) => go({ timeframe })} />
+      <Fallible>
+        <ChartPanel asset={shown} timeframe={place.timeframe} theme={theme} onTimeframe={(timeframe) => go({ timeframe })} />
+      </Fallible>
       <Tape key={shown} asset={shown} />
     </div>
   );
