@@ -50,6 +50,8 @@ class Opening:
             self._connection.disconnect()
             _clear_frames(error)
             raise
+        finally:
+            self._connection.open_circles()
 
     def _probe(self) -> None:
         """PING: a loading server takes the handshake's own commands, and refuses this one."""
@@ -69,7 +71,7 @@ class Opening:
 def _clear_frames(error: BaseException | None) -> None:
     """Let go of what the frames hold that an error went through: redis-py's keep the error itself, in a circle.
 
-    The collector would find it, but not before long, and 16 KiB of read buffer with each failed attempt.
+    The collector would find it, but that hardly ever runs in a process of ours.
     """
     while error is not None:
         traceback.clear_frames(error.__traceback__)
@@ -80,6 +82,7 @@ class _Releasing:
     """The one place that touches redis-py's socket."""
 
     _sock: Any
+    _parser: Any
     _aborted = False
 
     def release(self) -> socket.socket:
@@ -89,6 +92,10 @@ class _Releasing:
         if connected is None:
             raise redis.exceptions.ConnectionError("the connection is closed")
         return connected
+
+    def open_circles(self) -> None:
+        """redis-py's parser refers to itself, and would keep its read buffer until the collector came."""
+        self._parser.pubsub_push_handler_func = None
 
     def abort(self) -> None:
         self._aborted = True
