@@ -9,7 +9,7 @@ from tickwire.runtime.redisio.resp import check, pack
 
 TTL_S = 3600
 JITTER = 0.1
-"""Keys written together expire apart: no more than a few are read from the store at once."""
+"""Keys written together expire apart, up to a tenth sooner: no more than a few are read from the store at once."""
 
 
 class RedisCache:
@@ -35,7 +35,7 @@ class RedisCache:
         check(self._link.call(b"".join(commands), len(commands)))
 
     def _time_to_live(self) -> int:
-        return max(1, round(self._ttl_s * self._random.uniform(1 - JITTER, 1 + JITTER)))
+        return max(1, round(self._ttl_s * self._random.uniform(1 - JITTER, 1)))
 
     def get_many(self, keys: Sequence[tuple[str, str]]) -> Sequence[bytes | None]:
         if not keys:

@@ -439,7 +439,13 @@ def test_candles_are_kept_with_their_time_to_live(engine: Engine) -> None:
     cache.put([(ASSET, "1m", b"[1]"), (HASHED, "5m", b"[2]")])
     cache.put([(ASSET, "1m", b"[3]")])
     assert list(cache.get_many([(HASHED, "5m"), (ASSET, "5m"), (ASSET, "1m")])) == [b"[2]", None, b"[3]"]
-    assert 3590 <= engine.ttl(engine.keys.historical(ASSET, "1m")) <= 3600
+    assert 3230 <= engine.ttl(engine.keys.historical(ASSET, "1m")) <= 3600
+
+
+def test_candles_that_are_written_together_do_not_expire_together(engine: Engine) -> None:
+    assets = [f"A{i}" for i in range(40)]
+    engine.cache().put([(asset, "1m", b"[1]") for asset in assets])
+    assert len({engine.ttl(engine.keys.historical(asset, "1m")) for asset in assets}) > 10
 
 
 def test_no_candles_are_put_and_read_without_a_round_trip(engine: Engine) -> None:
