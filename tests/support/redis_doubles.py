@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from random import Random
 from typing import TypeVar
 
 import orjson
@@ -381,6 +382,7 @@ class MemoryCache:
         self.link = link
         self._redis = redis
         self._ttl_s = ttl_s
+        self._random = Random(0)
 
     def put(self, entries: Sequence[tuple[str, str, bytes]]) -> None:
         if entries:
@@ -390,7 +392,7 @@ class MemoryCache:
         for asset, timeframe, payload in entries:
             key = self._redis.keys.historical(asset, timeframe)
             self._redis.strings[key] = payload
-            self._redis.ttls[key] = self._ttl_s
+            self._redis.ttls[key] = self._ttl_s - self._random.randrange(self._ttl_s // 10)
 
     def get_many(self, keys: Sequence[tuple[str, str]]) -> Sequence[bytes | None]:
         if not keys:
