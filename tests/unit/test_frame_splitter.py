@@ -106,7 +106,7 @@ def test_a_damaged_stream_yields_what_the_reference_yields(
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (Frame(Opcode.TEXT, b"masked").serialize(mask=True), "masked"),
+        (b"\x81\x86" + bytes(4) + b"masked", "masked"),
         (b"\xc1\x00", "reserved bits"),
         (b"\xa1\x00", "reserved bits"),
         (b"\x91\x00", "reserved bits"),
