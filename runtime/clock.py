@@ -4,7 +4,7 @@ import time
 
 
 class SystemClock:
-    """`Clock` (actors/ports.py) of this machine."""
+    """`actors.ports.Clock` of this machine."""
 
     def now_us(self) -> int:
         """Wall clock, whole microseconds UTC; may step."""

@@ -59,7 +59,7 @@ class Capped:
 
 
 class RelayMetrics:
-    """`Metrics` (actors/ports.py) on prometheus-client. Filled in the collector's thread, rendered in any."""
+    """`actors.ports.Metrics` on prometheus-client. Filled in the collector's thread, rendered in any."""
 
     def __init__(self, read_kernel: Callable[[], KernelReading] = KernelReading) -> None:
         """`read_kernel` is called at each rendering, in its thread."""

@@ -39,7 +39,7 @@ _log = structlog.get_logger("tickwire.redis")
 
 
 class RedisLink:
-    """A `Link` (actors/ports.py). All but `call` may be used from any thread; `call` is the owner's."""
+    """An `actors.ports.Link`. All but `call` may be used from any thread; `call` is the owner's."""
 
     def __init__(
         self,
