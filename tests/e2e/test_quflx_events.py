@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.paced_feed import PacedFeed
 from support.redis_server import RedisServer
 from support.socketio_client import Browser, Browsers, Heard, browsers
+from support.tape import Tape, Tick
 from support.tickwire_process import Tickwire, eventually, tickwire
 
 pytestmark = pytest.mark.timeout(90)
@@ -274,19 +276,42 @@ def test_an_asset_whose_signs_are_lost_in_the_short_spelling_is_found(browser: B
     assert browser.until("market_data")["asset"] == "AAPLOTC"
 
 
-@pytest.mark.timeout(150)
-def test_the_second_generation_hears_of_closed_candles(clients: Browsers) -> None:
-    browser = clients.connect("candles")
-    browser.emit("subscribe_asset", EUR)
-    deadline = time.monotonic() + 100
-    while True:
-        said = browser.until("market_data")
-        if "is_closed" in said:
-            break
-        assert time.monotonic() < deadline
-    assert list(said) == ["timestamp", "asset", *OHLC, "volume", "timeframe", "is_closed"]
-    browser.close()
-    assert (said["timeframe"], said["is_closed"]) == ("1m", True)
+class QuickMinutes(Tape):
+    """One asset, a tick a second of a market whose minute is over after a second and a half of ours."""
+
+    RATE = 40
+
+    def __init__(self) -> None:
+        self._begun = int(time.time()) - 86_400
+
+    def __len__(self) -> int:
+        return 86_400
+
+    def __getitem__(self, number: int) -> Tick:
+        return Tick(EUR, str(self._begun + number), f"1.{number * 7919 % 100_000:05}")
+
+
+def test_both_generations_hear_of_a_minutes_close(tmp_path: Path) -> None:
+    with (
+        PacedFeed(QuickMinutes(), QuickMinutes.RATE) as feed,
+        tickwire("run", "--feed", feed.url, folder=tmp_path) as relay,
+        browsers(relay.http) as clients,
+    ):
+        feed.run()
+        eventually(lambda: relay.get("/api/v1/assets")["assets"], "ticks")
+        of_v1 = clients.connect("first", transports=["polling"])
+        of_v1.asked("start_stream", {"asset": EUR}, answer="stream_started")
+        of_v2 = clients.connect("second", transports=["websocket"])
+        of_v2.emit("subscribe_asset", EUR)
+        of_v2.until("market_data", lambda data: "is_closed" in data)  # its beginning may be older than the stream
+        closed = of_v2.until("market_data", lambda data: "is_closed" in data)
+        updates = [of_v1.until("candle_update")]
+        while updates[-1]["timestamp"] <= closed["timestamp"]:
+            updates.append(of_v1.until("candle_update"))
+    assert list(closed) == ["timestamp", "asset", *OHLC, "volume", "timeframe", "is_closed"]
+    assert (closed["asset"], closed["timeframe"], closed["is_closed"]) == (EUR, "1m", True)
+    last = [each for each in updates if each["timestamp"] == closed["timestamp"]][-1]
+    assert [last[name] for name in OHLC] == [closed[name] for name in OHLC]
 
 
 def test_a_monitor_hears_of_every_service(browser: Browser) -> None:
