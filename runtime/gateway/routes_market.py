@@ -1,13 +1,14 @@
 """Routes about the market: assets, ticks, candles."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from tickwire.market.candle_codec import encode_candles
 from tickwire.messages.clients import AssetsAnswered, AssetsRequested
+from tickwire.messages.history import HistoryServed
 from tickwire.runtime.gateway.past import JSON, Past, canonical, older_than, parse_span, revalidated
 from tickwire.runtime.gateway.routes_system import json_response
 from tickwire.runtime.gateway.services import Services, ask, expect
@@ -21,6 +22,26 @@ Timeframe = Annotated[str, Query(max_length=10, description="15s 1m 5m 15m 30m 1
 From = Annotated[str | None, Query(alias="from", max_length=40, description="From here on: seconds UTC or ISO 8601.")]
 To = Annotated[str | None, Query(alias="to", max_length=40, description="Before this: seconds UTC or ISO 8601.")]
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "The same as If-None-Match names."}}
+
+
+@dataclass(frozen=True, slots=True)
+class _CandlesQuery:
+    """What is asked of an asset's candles, as the query says it."""
+
+    asset: str
+    timeframe: Timeframe = "1m"
+    limit: CandlesLimit = 200
+    since: From = None
+    until: To = None
+
+    async def of(self, past: Past) -> tuple[HistoryServed, bytes, bytes]:
+        """The answer, and in JSON its `older` and its candles. Raises Problem."""
+        name, span = await past.meant(self.asset), parse_span(self.since, self.until)
+        served = await past.known_candles(name, canonical(self.timeframe), self.limit, span)
+        return served, older_than(served), encode_candles(served.candles)
+
+
+CandlesAsked = Annotated[_CandlesQuery, Depends()]
 
 
 def market_routes(services: Services, past: Past) -> APIRouter:
@@ -55,31 +76,21 @@ def market_routes(services: Services, past: Past) -> APIRouter:
         return Response(body, media_type=JSON)
 
     @routes.get("/candles/{asset:path}", responses=NOT_MODIFIED)
-    async def candles(
-        request: Request, asset: str, timeframe: Timeframe = "1m", limit: CandlesLimit = 200, since: From = None,
-        until: To = None,
-    ) -> Response:  # fmt: skip
+    async def candles(request: Request, asked: CandlesAsked) -> Response:
         """An asset's candles, oldest first; the forming one, if any, is the last. `older` is the next page's `to`."""
-        name, span = await past.meant(asset), parse_span(since, until)
-        served = await past.known_candles(name, canonical(timeframe), limit, span)
-        shown, older = encode_candles(served.candles), older_than(served)
+        served, older, shown = await asked.of(past)
         body = b'{"asset":"%b","timeframe":"%b","count":%d,"source":"%b","stale":%b,"older":%b,"candles":%b}' % (
-            name.encode(), served.timeframe.encode(), len(served.candles), served.source.encode(),
+            served.asset.encode(), served.timeframe.encode(), len(served.candles), served.source.encode(),
             b"true" if served.stale else b"false", older, shown,
         )  # fmt: skip
         return revalidated(request, body, older + shown)
 
     @routes.get("/history/{asset:path}", responses=NOT_MODIFIED)
-    async def history(
-        request: Request, asset: str, timeframe: Timeframe = "1m", limit: CandlesLimit = 200, since: From = None,
-        until: To = None,
-    ) -> Response:  # fmt: skip
+    async def history(request: Request, asked: CandlesAsked) -> Response:
         """The same in QuFLX's shape: `data` repeats `candles`."""
-        name, span = await past.meant(asset), parse_span(since, until)
-        served = await past.known_candles(name, canonical(timeframe), limit, span)
-        shown, older = encode_candles(served.candles), older_than(served)
+        served, older, shown = await asked.of(past)
         body = b'{"ok":true,"asset":"%b","timeframe":"%b","count":%d,"older":%b,"candles":%b,"data":%b}' % (
-            name.encode(), served.timeframe.encode(), len(served.candles), older, shown, shown,
+            served.asset.encode(), served.timeframe.encode(), len(served.candles), older, shown, shown,
         )  # fmt: skip
         return revalidated(request, body, older + shown)
 

@@ -1,15 +1,12 @@
 """What actors may rely on from a store's candles: on SQLite, Postgres, Supabase's look-alike, and the double."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from itertools import permutations
-from pathlib import Path
 from typing import Any
 
 import pytest
 from support.postgres import PostgresServer
-from support.store_engines import Engine, MemoryEngine, PostgresEngine, SqliteEngine, SupabaseEngine, prepare
-from support.supabase_server import SupabaseServer
+from support.store_engines import Engine, PostgresEngine
 
 from tickwire.actors.ports import StoreMisconfigured, StoreRefusedRows
 from tickwire.market.candle_rows import CandleRow, best, worth
@@ -22,41 +19,6 @@ ASSET = "EURUSD_otc"
 START = 1_756_866_780
 EVER = 2**62
 Make = Callable[..., Engine]
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    with PostgresServer(tmp_path_factory.mktemp("postgres")) as server:
-        prepare(server)
-        yield server
-
-
-@pytest.fixture(scope="module")
-def supabase(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SupabaseServer]:
-    with SupabaseServer(postgres, tmp_path_factory.mktemp("supabase")) as server:
-        yield server
-
-
-@pytest.fixture
-def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
-    with ExitStack() as stack:
-
-        def build(name: str, *, migrated: bool = True) -> Engine:
-            engine: Engine
-            match name:
-                case "sqlite":
-                    engine = SqliteEngine(tmp_path)
-                case "postgres":
-                    engine = PostgresEngine(request.getfixturevalue("postgres"), migrated=migrated)
-                case "supabase":
-                    server, lite = request.getfixturevalue("postgres"), request.getfixturevalue("supabase")
-                    engine = SupabaseEngine(server, lite, migrated=migrated)
-                case _:
-                    engine = MemoryEngine()
-            stack.callback(engine.close)
-            return engine
-
-        yield build
 
 
 @pytest.fixture(params=["sqlite", "postgres", "supabase", "memory"])

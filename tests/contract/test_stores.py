@@ -1,8 +1,7 @@
 """What actors may rely on from a store: on SQLite, Postgres, Supabase's look-alike, and the double of actors' tests."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,10 +12,8 @@ from support.store_engines import (
     PostgresEngine,
     SqliteEngine,
     SupabaseEngine,
-    prepare,
     shown,
 )
-from support.supabase_server import SupabaseServer
 
 from tickwire.actors.ports import StoreMisconfigured, StoreRefusedRows, StoreUnavailable
 from tickwire.market.rows import Row
@@ -32,42 +29,6 @@ SHORT = Limits(call_s=0.5, hurried_s=0.5)
 NEVER = Limits(call_s=3600.0, hurried_s=0.5)
 
 Make = Callable[..., Engine]
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    with PostgresServer(tmp_path_factory.mktemp("postgres")) as server:
-        prepare(server)
-        yield server
-
-
-@pytest.fixture(scope="module")
-def supabase(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SupabaseServer]:
-    with SupabaseServer(postgres, tmp_path_factory.mktemp("supabase")) as server:
-        yield server
-
-
-@pytest.fixture
-def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[str], Engine]]:
-    """Builds engines by name and closes them."""
-    with ExitStack() as stack:
-
-        def build(name: str, *, migrated: bool = True) -> Engine:
-            engine: Engine
-            match name:
-                case "sqlite":
-                    engine = SqliteEngine(tmp_path)
-                case "postgres":
-                    engine = PostgresEngine(request.getfixturevalue("postgres"), migrated=migrated)
-                case "supabase":
-                    server, lite = request.getfixturevalue("postgres"), request.getfixturevalue("supabase")
-                    engine = SupabaseEngine(server, lite, migrated=migrated)
-                case _:
-                    engine = MemoryEngine()
-            stack.callback(engine.close)
-            return engine
-
-        yield build
 
 
 @pytest.fixture(params=["sqlite", "postgres", "supabase", "memory"])

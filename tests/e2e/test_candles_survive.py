@@ -1,14 +1,13 @@
 """Candles in the store, as users run it: those of a recording, and those that were under way at a restart."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.pocketoption_oracle import candles_of
 from support.postgres import PostgresServer
 from support.recordings import recording
-from support.store_engines import PostgresEngine, SqliteEngine, SupabaseEngine, prepare
+from support.store_engines import PostgresEngine, SqliteEngine, SupabaseEngine
 from support.supabase_server import SupabaseServer
 from support.tickwire_process import eventually, tickwire
 
@@ -23,19 +22,6 @@ ASSET = "EURUSD_otc"
 MIDNIGHT = 1_760_486_400
 """Of the recording's day."""
 EVER_S = 2**40
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    with PostgresServer(tmp_path_factory.mktemp("postgres")) as server:
-        prepare(server)
-        yield server
-
-
-@pytest.fixture(scope="module")
-def supabase(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SupabaseServer]:
-    with SupabaseServer(postgres, tmp_path_factory.mktemp("supabase")) as server:
-        yield server
 
 
 def seconds_of(line: str) -> int:

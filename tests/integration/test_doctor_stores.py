@@ -9,8 +9,7 @@ import pytest
 from pydantic import SecretStr
 from support.postgres import PostgresServer
 from support.servers import free_port
-from support.store_engines import PostgresEngine, SupabaseEngine, prepare
-from support.supabase_server import SupabaseServer
+from support.store_engines import PostgresEngine, SupabaseEngine
 
 from tickwire.config.settings import Settings
 from tickwire.runtime.doctor.findings import Finding
@@ -18,33 +17,6 @@ from tickwire.runtime.doctor.stores import check_store
 from tickwire.runtime.doctor.supabase import _anonymous
 
 pytestmark = pytest.mark.timeout(90)
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    with PostgresServer(tmp_path_factory.mktemp("postgres")) as server:
-        prepare(server)
-        yield server
-
-
-@pytest.fixture(scope="module")
-def supabase(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SupabaseServer]:
-    with SupabaseServer(postgres, tmp_path_factory.mktemp("supabase")) as server:
-        yield server
-
-
-@pytest.fixture
-def database(postgres: PostgresServer) -> Iterator[PostgresEngine]:
-    engine = PostgresEngine(postgres)
-    yield engine
-    engine.close()
-
-
-@pytest.fixture
-def project(postgres: PostgresServer, supabase: SupabaseServer) -> Iterator[SupabaseEngine]:
-    engine = SupabaseEngine(postgres, supabase)
-    yield engine
-    engine.close()
 
 
 def by_check(findings: Iterator[Finding]) -> dict[str, Finding]:

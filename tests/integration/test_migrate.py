@@ -10,7 +10,6 @@ from typing import LiteralString
 import psycopg
 import pytest
 from support.postgres import PostgresServer
-from support.store_engines import prepare
 from support.supabase_server import SupabaseServer
 
 from tickwire.actors.ports import StoreUnavailable
@@ -42,13 +41,6 @@ OLD_INSERT: LiteralString = (
     "insert into historical_ticks (pair, price, timestamp) values ('EURUSD_otc', 1.5, 1756866774)"
 )
 NEW = Row("01993a00-0000-8000-8000-000000000001", "EURUSD_otc", "1.5", 1_756_866_774_000_000, 1, "pocketoption")
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    with PostgresServer(tmp_path_factory.mktemp("postgres")) as server:
-        prepare(server)
-        yield server
 
 
 @pytest.fixture
@@ -245,12 +237,6 @@ def test_a_user_who_does_not_own_the_table_is_told_who_may(postgres: PostgresSer
 
 
 # -- Supabase ------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def supabase(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SupabaseServer]:
-    with SupabaseServer(postgres, tmp_path_factory.mktemp("supabase")) as server:
-        yield server
 
 
 def test_a_project_is_told_what_to_run_until_it_has_been_run(
