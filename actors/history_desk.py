@@ -115,9 +115,10 @@ class HistoryDesk:
             return []
         held = asset.held(timeframe)
         if not bounded:
-            more = loaded.older or bool(loaded.candles and loaded.candles[0].timestamp < held[0].timestamp)
+            not_kept = bool(loaded.candles and loaded.candles[0].timestamp < held[0].timestamp)
+            limit = len(held) if not_kept else question.limit  # who asks for more next is not given less than before
             now, floor = self._clock.monotonic(), asset.floor(timeframe)
-            asset.consulted[timeframe] = Consulted(now, question.limit, more, floor)
+            asset.consulted[timeframe] = Consulted(now, limit, loaded.older or not_kept, floor)
         return self._shown(asset, held)
 
     def _shown(self, asset: AssetCandles, held: Sequence[Candle]) -> Sequence[Candle]:

@@ -104,6 +104,16 @@ def test_who_asks_for_more_than_was_read_before_is_not_fobbed_off_with_less() ->
     assert len(served(asker).candles) == 300
 
 
+def test_who_asks_again_for_more_than_memory_keeps_gets_as_many_as_before() -> None:
+    bench = Bench()
+    every = candles(*range(15, 15 * 1001, 15))
+    for _ in range(2):
+        asker = bench.ask(limit=5000)
+        bench.stage.step(loaded(every, 5000))
+        assert (len(served(asker).candles), served(asker).older) == (1000, False)
+    assert served(bench.ask(limit=200)).source == "memory"
+
+
 # -- ranges and pages
 
 
