@@ -2,7 +2,7 @@
 
 Receives  TicksReceived, BackfillReceived, HistoryRequested, StoredTicksRequested, CandlesOffered, CandlesCleared,
           HistoryCountsRequested, HistoryLoaded, TicksLoaded, ReaderEnded, CandlesRestored, TicksRestored,
-          HolesRequested, FeedChanged, LinkChanged, DrainRequested
+          HolesRequested, TicksDoubted, FeedChanged, LinkChanged, DrainRequested
 Sends     CandleClosed (Publisher, Gateway), CandlesMade (BufferKeeper), HoleFound (TickIngestor), HistoryServed,
           StoredTicksServed, HistoryFailed, CandlesTaken, HistoryCounted, HistoryMeasured, TicksLeftOut, LinkChanged
 Owns      a Redis connection; two reader threads with a read connection to the store each
@@ -41,7 +41,7 @@ from tickwire.messages.history import (
     StoredTicksRequested,
     TicksLoaded,
 )
-from tickwire.messages.lifecycle import Drained, DrainRequested, FeedChanged, LinkChanged, ReaderEnded
+from tickwire.messages.lifecycle import Drained, DrainRequested, FeedChanged, LinkChanged, ReaderEnded, TicksDoubted
 from tickwire.messages.telemetry import TicksLeftOut
 from tickwire.messages.ticks import BackfillReceived, TicksReceived
 
@@ -142,8 +142,8 @@ class CacheManager:
                 self._drains.append(message.reply_to)
             case ReaderEnded():
                 self._desk.ended(message)
-            case FeedChanged():
-                self._book.feeds[message.feed] = message.state
+            case TicksDoubted() | FeedChanged():
+                self._on_feed(message)
             case LinkChanged():
                 self._metrics.tell(message)
                 self._gateway.tell(message)
@@ -152,6 +152,13 @@ class CacheManager:
                     self._wakes_at = None
             case _:
                 raise TypeError(f"CacheManager takes no {type(message).__name__}")
+
+    def _on_feed(self, message: TicksDoubted | FeedChanged) -> None:
+        """Silence of an asset is the market's while its feed is well and nothing may be missing."""
+        if isinstance(message, TicksDoubted):
+            self._book.doubt(message.assets)
+        else:
+            self._book.feeds[message.feed] = message.state
 
     def _hand_on(self) -> None:
         for asset, candle in self._book.settle():

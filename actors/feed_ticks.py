@@ -49,9 +49,9 @@ class FeedTicks:
         connection: FeedConnection,
         status: FeedStatus,
         meter: FeedMeter,
-        renew: Callable[[], None],
+        doubt: Callable[[Sequence[str]], None],
     ) -> None:
-        """`renew` makes grants given so far another incarnation's."""
+        """`doubt` hears of assets whose ticks may be missing from now on."""
         self._feed = feed
         self.receivers = [address(name) for name in TICKS_TO]
         self._counts_to = [address("buffer_keeper")]
@@ -63,7 +63,7 @@ class FeedTicks:
         self._connection = connection
         self._status = status
         self._meter = meter
-        self._renew = renew
+        self._doubt = doubt
 
     def read(self, session: FeedSession, now: float, recv_us: int) -> None:
         """Take one read of the socket."""
@@ -91,8 +91,7 @@ class FeedTicks:
                 if event.asset is None or good_asset(event.asset):
                     self._gateway.tell(AssetSelected(feed=self._feed, asset=event.asset))
             case Interrupted():
-                if self._pipeline.numbering.doubt(event.assets):
-                    self._renew()
+                self._doubt(event.assets)
             case Lacking():
                 self._status.lack(event.reason, now)
             case AssetsListed():

@@ -4,7 +4,7 @@ Receives  Subscribe, Unsubscribe, TicksPushed, AssetGranted, AssetRefused, Asset
           DrainRequested, Dialled, DialFailed, LinkChanged; frames of its own socket, on which it waits together with
           its mailbox
 Sends     TicksReceived (Publisher, Gateway, BufferKeeper, CacheManager), BackfillReceived (BufferKeeper, CacheManager),
-          AssetRequested, FeedChanged, AssetsAnnounced, FeedMeasured, Drained
+          TicksDoubted (CacheManager), AssetRequested, FeedChanged, AssetsAnnounced, FeedMeasured, Drained
 Owns      the feed's WebSocket; identity and clock offset; a Redis connection (asset registry); its parts:
           FeedConnection (dial, subscribe, retry), FeedStatus (state, staleness), FeedTicks (events), FeedMeter (counts)
 If it dies  the socket is closed and opened anew; a new epoch begins; ordinals and message numbers go on (FeedMemory).
@@ -45,6 +45,7 @@ from tickwire.messages.lifecycle import (
     FeedHeld,
     LinkChanged,
     Subscribe,
+    TicksDoubted,
     TicksPushed,
     Unsubscribe,
 )
@@ -107,7 +108,7 @@ class TickIngestor:
         address = self._context.address
         self._states_to = [address(name) for name in STATES_TO]
         self._keeper, self._metrics = address("buffer_keeper"), address("metrics_collector")
-        self._gateway = address("gateway")
+        self._gateway, self._candles = address("gateway"), address("cache_manager")
         self._registry = self._make_registry()
         self._ticks = FeedTicks(
             self._feed,
@@ -117,7 +118,7 @@ class TickIngestor:
             connection=self._connection,
             status=self._status,
             meter=self._meter,
-            renew=self._renew,
+            doubt=self._doubt,
         )
         self._unwatch = [receiver.watch(lambda _name, _congested: self.wake()) for receiver in self._ticks.receivers]
         self._registry.redis.link.start()
@@ -181,6 +182,7 @@ class TickIngestor:
                 self._connection.subscribe(message.asset)
             case Unsubscribe():
                 self._status.forget(message.asset)
+                self._doubt([message.asset])
                 self._connection.unsubscribe(message.asset)
             case HoleFound():
                 ahead_us = self._pipeline.offset_us
@@ -207,6 +209,14 @@ class TickIngestor:
     def _hand_on(self, counts_at_us: int | None = None) -> None:
         self._ask(self._pipeline.numbering.to_ask())
         self._ticks.hand_on(counts_at_us)
+
+    def _doubt(self, assets: Sequence[str] | None) -> None:
+        """Ticks of these (None: of all) may be missing from now on: they begin an epoch when they come again."""
+        self._ticks.hand_on()  # what came before is still of the old one
+        doubted = self._pipeline.numbering.doubt(assets)
+        if doubted:
+            self._renew()
+            self._candles.tell(TicksDoubted(assets=doubted))
 
     def _renew(self) -> None:
         """What was granted until now is void: late grants are known by the incarnation that they name."""
@@ -236,6 +246,7 @@ class TickIngestor:
     def _lost(self, reason: str) -> None:
         now = self._clock.monotonic()
         self._connection.retry(reason, now)
+        self._doubt(None)
         self._status.down(reason, now)
 
     # -- time --------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ It costs what changes, not what it holds.
 
 import heapq
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from tickwire.market.candles import AssetCandles
 from tickwire.market.timeframes import TIMEFRAMES
@@ -73,6 +73,14 @@ class CandleBook:
             asset = self._used(columns.asset)
             asset.feed = message.feed
             asset.live(columns, now, message.recv_us)
+
+    def doubt(self, names: Iterable[str]) -> None:
+        """Ticks of these may be missing from their last one on."""
+        for name in names:
+            asset = self._assets.get(name)
+            if asset is not None:
+                asset.doubt()
+                self._touched[name] = None
 
     def past(self, message: BackfillReceived) -> None:
         for columns in message.columns:

@@ -87,6 +87,7 @@ class AssetCandles:
             self._is_live = True
             self._rollup.at = max(self._rollup.at, ts_us[0] // US // BASE * BASE)
         if ts_us and self._begins_us is not None:
+            self.doubt()
             self._coverage.begin(min(max(self._begins_us, ts_us[0]), ts_us[-1]))
             self._begins_us = None
         done = 0
@@ -106,6 +107,12 @@ class AssetCandles:
             if stop > done + 1:
                 self._coverage.extend(ts_us[stop - 1])
             done = stop
+
+    def doubt(self) -> None:
+        """Ticks may be missing from the last one on: silence since then proves nothing."""
+        last_us = self._coverage.end()
+        if last_us is not None:
+            self._amend(last_us // US // BASE * BASE)
 
     def past(self, columns: HistoryColumns) -> None:
         """Take history, in any order; ticks that came live already are known."""
@@ -202,7 +209,7 @@ class AssetCandles:
         start = clock_us // US // BASE * BASE
         if start > self._rollup.at:
             if fed:
-                self._coverage.extend(clock_us)
+                self._coverage.silent(clock_us)
             self._advance(start)
 
     def due(self) -> float | None:

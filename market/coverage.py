@@ -1,63 +1,94 @@
 """Over which spans of time an asset's ticks are known without a hole. Pure.
 
-A span grows with the live ticks of one epoch; history that the broker sends is a span of its own. Spans that overlap
-are one: so history closes the hole that an outage left.
+A span grows with the live ticks of one epoch and connection; history that the broker sends is a span of its own. Spans
+that overlap are one: so history closes the hole that an outage left.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
+from operator import attrgetter
 from typing import Literal
 
 State = Literal["whole", "partial", "gap"]
 
 US = 1_000_000
 JOIN_US = 5_000_000
-"""Silence for which even an asset that never pauses is no staleness: history that ends so shortly before live ticks
-begin (or the other way round) leaves no hole."""
+"""Silence for which even an asset that never pauses is no staleness: where the broker's history ends so shortly before
+live ticks begin, nothing lacks between them. Two spans of live ticks are never joined so: ticks were missed there."""
 SILENT_S = 60
 """An earlier run's candles that are no further apart had no hole between them: a bucket without a tick has none."""
 MOST_SPANS = 64
 """An asset with more holes than this forgets the oldest."""
 
 
+class _Span:
+    """Ends included."""
+
+    __slots__ = ("first_us", "from_live", "last_us", "to_past")
+
+    def __init__(self, first_us: int, last_us: int, *, from_live: bool = False, to_past: bool = False) -> None:
+        self.first_us = first_us
+        self.last_us = last_us
+        self.from_live = from_live
+        """It begins where live ticks began."""
+        self.to_past = to_past
+        """It ends where the broker's history ended."""
+
+    def goes_on_in(self, later: "_Span") -> bool:
+        """Whether nothing lacks between this one and one that begins no earlier."""
+        if later.first_us <= self.last_us:
+            return True
+        return self.to_past and later.from_live and later.first_us - self.last_us <= JOIN_US
+
+    def take(self, later: "_Span") -> None:
+        if later.last_us == self.last_us:
+            self.to_past = self.to_past or later.to_past
+        elif later.last_us > self.last_us:
+            self.last_us, self.to_past = later.last_us, later.to_past
+
+
 class Coverage:
     def __init__(self) -> None:
-        self._spans: list[list[int]] = []
-        """[first µs, last µs], ascending, apart from each other."""
-        self._live: list[int] | None = None
+        self._spans: list[_Span] = []
+        """Ascending, apart from each other."""
+        self._live: _Span | None = None
+        self._silent_us = 0
+        """Until here no tick came, and none was missed as far as is known."""
         self.holes_made = 0
         """It grows whenever there may be one more."""
 
     def begin(self, us: int) -> None:
         """Live ticks begin, or begin anew after a doubt. What history has up to here joins on."""
-        self._live = None
-        for span in self._spans:
-            if span[0] <= us <= span[1]:
-                self._live = span
-                return
-        self.holes_made += bool(self._spans)
-        self._live = [us, us]
-        self._spans.append(self._live)
-        self._tidy()
+        self.end()
+        self._live = next((span for span in self._spans if span.first_us <= us <= span.last_us), None)
+        if self._live is None:
+            self._live = _Span(us, us, from_live=True)
+            self._spans.append(self._live)
+            self._tidy()
+            self.holes_made += self._live.first_us == us and len(self._spans) > 1
 
     def extend(self, us: int) -> None:
-        """Live ticks (or live silence) reach until here."""
+        """Live ticks reach until here."""
         live = self._live
-        if live is None or us <= live[1]:
+        if live is None or us < live.last_us:
             return
-        live[1] = us
+        live.last_us, live.to_past = us, False
         if live is not self._spans[-1]:
             self._tidy()
 
+    def silent(self, us: int) -> None:
+        """So is silence until here, as long as nobody doubts it."""
+        self._silent_us = us
+
+    def end(self) -> int | None:
+        """Live ticks may be missing from the last one on. Its stamp, if silence has covered what came after it."""
+        live, silent_us = self._live, self._silent_us
+        self._live, self._silent_us = None, 0
+        return live.last_us if live is not None and silent_us > live.last_us else None
+
     def past(self, first_us: int, last_us: int) -> None:
         """History covers this span, ends included."""
-        near = [s for s in self._spans if s[0] <= last_us + JOIN_US and s[1] >= first_us - JOIN_US]
-        if not near:
-            self._spans.append([first_us, last_us])
-        else:
-            keep = next((span for span in near if span is self._live), near[0])
-            keep[0] = min(first_us, *(span[0] for span in near), first_us)
-            keep[1] = max(last_us, *(span[1] for span in near), last_us)
-            self._spans = [span for span in self._spans if span is keep or all(span is not each for each in near)]
+        self._spans.append(_Span(first_us, last_us, to_past=True))
         self._tidy()
 
     def stored(self, from_us: int, ts_us: Sequence[int]) -> None:
@@ -90,41 +121,39 @@ class Coverage:
     def _known(self, first_us: int, last_us: int) -> None:
         """Joins what it touches, and nothing else: shortly behind it may be what a restart has missed."""
         if last_us > first_us:
-            self._spans.append([first_us, last_us])
+            self._spans.append(_Span(first_us, last_us))
             self.holes_made += 1
 
     @property
     def holes(self) -> Sequence[tuple[int, int]]:
         """What lies between what is known: (last µs before, first µs after), ascending."""
-        return [(self._spans[i - 1][1], self._spans[i][0]) for i in range(1, len(self._spans))]
+        return [(last, first) for (_, last), (first, _) in pairwise(self._known_to()) if last < first]
 
     def state(self, from_us: int, to_us: int) -> State:
         """How [from_us, to_us) is known: whole, after a hole (gap), or not to its ends (partial)."""
+        spans = self._known_to()
+        if any(first <= from_us and last >= to_us for first, last in reversed(spans)):
+            return "whole"
         earlier = False
-        for first, last in reversed(self._spans):
-            if first <= from_us and last >= to_us:
-                return "whole"
-        for first, _ in self._spans:
-            if earlier and first > from_us and first < to_us:
+        for first, _ in spans:
+            if earlier and from_us < first < to_us:
                 return "gap"
             earlier = earlier or first < to_us
         return "partial"
 
-    @property
-    def spans(self) -> Sequence[tuple[int, int]]:
-        return [(first, last) for first, last in self._spans]
+    def _known_to(self) -> list[tuple[int, int]]:
+        """The spans, and the silence after the live one."""
+        live = self._live
+        return [(s.first_us, max(s.last_us, self._silent_us) if s is live else s.last_us) for s in self._spans]
 
     def _tidy(self) -> None:
-        self._spans.sort()
-        merged: list[list[int]] = []
-        for span in self._spans:
-            if merged and span[0] <= merged[-1][1]:
-                into = merged[-1]
+        self._spans.sort(key=attrgetter("first_us", "last_us"))
+        merged = self._spans[:1]
+        for span in self._spans[1:]:
+            if merged[-1].goes_on_in(span):
+                merged[-1].take(span)
                 if span is self._live:
-                    span[0], span[1] = into[0], max(into[1], span[1])
-                    merged[-1] = span
-                else:
-                    into[1] = max(into[1], span[1])
+                    self._live = merged[-1]
             else:
                 merged.append(span)
         self._spans = merged[-MOST_SPANS:]

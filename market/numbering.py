@@ -77,13 +77,13 @@ class Numbering:
         if self.refused(asset):
             del self._assets[asset]
 
-    def doubt(self, assets: Collection[str] | None) -> bool:
-        """Ticks of these (None: of any) may be missing: what was granted is asked for again. True if anything was."""
+    def doubt(self, assets: Collection[str] | None) -> list[str]:
+        """Ticks of these (None: of any) may be missing: what was granted is asked for again. Returns what was."""
         granted = [asset for asset, state in self._assets.items() if state.epoch is not None]
         doubted = granted if assets is None else list(set(assets).intersection(granted))
         for asset in doubted:
             del self._assets[asset]
-        return bool(doubted)
+        return doubted
 
     def forget_grants(self) -> None:
         """Give up every asset that was granted or refused; those that are asked for still are kept."""

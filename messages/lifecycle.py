@@ -72,6 +72,16 @@ class AssetSelected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TicksDoubted:
+    """TickIngestor → CacheManager: ticks of these may be missing from the last one on, until an epoch begins.
+
+    Safe to lose: the new epoch says it, too, once there is a tick.
+    """
+
+    assets: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LinkChanged:
     """An actor's connection → that actor, which passes it on to Gateway and MetricsCollector.
 

@@ -87,9 +87,9 @@ class PageAsked:
 
 @dataclass(frozen=True, slots=True)
 class Interrupted:
-    """Ticks of these assets may be missing between those before and those to come; None: of all assets."""
+    """Ticks of these assets may be missing between those before and those to come, though the connection stands."""
 
-    assets: Sequence[str] | None
+    assets: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)

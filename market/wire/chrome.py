@@ -25,7 +25,6 @@ from tickwire.market.wire import (
     Decoder,
     Event,
     Frame,
-    Interrupted,
     Lacking,
     Opened,
     PageAsked,
@@ -149,7 +148,7 @@ class ChromeDecoder:
         """The first answer says that we are attached; an error is of a page that has gone meanwhile."""
         if not self._opened and type(message.get("id")) is int:
             self._opened = True
-            events += (Opened(), Interrupted(None), Lacking(self._pages.lacks))
+            events += (Opened(), Lacking(self._pages.lacks))
 
     def _on_attached(self, _session: str, params: dict[str, Any], events: list[Event]) -> None:
         session, info = params.get("sessionId"), params.get("targetInfo")

@@ -17,7 +17,7 @@ from tickwire.actors.one_timer import GoOn
 from tickwire.actors.store_flights import MOST_FLIGHTS, MOST_WAITERS
 from tickwire.messages.candles import CandleClosed
 from tickwire.messages.history import HistoryFailed, HistoryServed
-from tickwire.messages.lifecycle import FeedChanged, FeedState, LinkChanged
+from tickwire.messages.lifecycle import FeedChanged, FeedState, LinkChanged, TicksDoubted
 from tickwire.messages.telemetry import HistoryMeasured, TicksLeftOut
 
 MINUTE_MS = 60_000
@@ -192,6 +192,16 @@ def test_a_silence_is_the_markets_only_where_the_feed_is_well(state: FeedState, 
     (closed, *_) = bench.stage.told("gateway", CandleClosed)
     assert (closed.candle.timeframe, closed.candle.ticks) == ("15s", 20)
     assert closed.candle.quality == quality
+
+
+@pytest.mark.parametrize(("doubted", "quality"), [("A", "partial"), ("B", "live")])
+def test_a_silence_after_a_doubt_is_not_the_markets_though_the_feed_is_well(doubted: str, quality: str) -> None:
+    bench = Bench()
+    bench.two_buckets()
+    bench.stage.step(received(3, columns("A", 20_010, 10)), feed_is("live"), TicksDoubted(assets=[doubted]))
+    bench.stage.forget()
+    bench.stage.advance(40.0)
+    assert bench.stage.told("gateway", CandleClosed)[0].candle.quality == quality
 
 
 # -- restarts

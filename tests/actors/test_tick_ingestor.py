@@ -26,6 +26,7 @@ from tickwire.messages.lifecycle import (
     FeedHeld,
     LinkChanged,
     Subscribe,
+    TicksDoubted,
     TicksPushed,
     Unsubscribe,
 )
@@ -230,15 +231,18 @@ def test_a_feed_gives_its_assets_up_after_a_minute_down_however_often_it_dials(f
     assert feed.ticks()[-1] == ("A", 1, "1.6")
 
 
-def test_a_feed_that_comes_back_in_time_keeps_its_assets(feed: Feed) -> None:
+def test_a_feed_that_comes_back_in_time_keeps_its_assets_and_joins_nothing_over_the_cut(feed: Feed) -> None:
     feed.live(("A", NOW_S, 1.5))
     feed.grant(epoch="E1")
     feed.socket.end("cut")
     feed.pass_time(30.0)
+    assert feed.stage.told("cache_manager", TicksDoubted) == [TicksDoubted(assets=["A"])]
     feed.live(("A", NOW_S + 1, 1.6))
+    assert feed.ticks() == [("A", 1, "1.5")]
+    feed.grant(epoch="E2")
     feed.pass_time(61.0)
     assert not any(change.gone for change in feed.stage.told("buffer_keeper", FeedChanged))
-    assert feed.ticks()[-1] == ("A", 2, "1.6")
+    assert feed.ticks()[-1] == ("A", 1, "1.6")
 
 
 def test_what_a_venue_said_last_counts_though_it_hears_no_answer_any_more(feed: Feed) -> None:
@@ -555,11 +559,25 @@ def test_ticks_after_a_doubt_get_an_epoch_of_their_own_and_other_assets_go_on(fe
     assert feed.ticks()[-2:] == [("A", 1, "1.7"), ("B", 2, "2.6")]
 
 
-def test_a_doubt_about_everything_is_one_about_what_was_granted(feed: Feed) -> None:
-    feed.read(["doubt", None], ["live", [("A", NOW_S, 1.5)]])
+def test_candles_hear_of_a_doubt_between_the_ticks_before_and_those_after_it(feed: Feed) -> None:
+    feed.live(("A", NOW_S, 1.5))
     feed.grant("A", epoch="E1")
-    feed.read(["doubt", None], ["live", [("A", NOW_S + 1, 1.6)]])
-    assert len(feed.ticks()) == 1
+    feed.stage.forget()
+    feed.read(["live", [("A", NOW_S + 1, 1.6)]], ["doubt", ["A", "B"]], ["live", [("A", NOW_S + 2, 1.7)]])
+    feed.grant("A", epoch="E2")
+    told = feed.stage.context.address("cache_manager").messages
+    before, doubted, after = (each for each in told if isinstance(each, TicksReceived | TicksDoubted))
+    assert doubted == TicksDoubted(assets=["A"])
+    assert isinstance(before, TicksReceived)
+    assert isinstance(after, TicksReceived)
+    assert [message.columns[0].epoch for message in (before, after)] == ["E1", "E2"]
+
+
+def test_an_asset_that_is_wanted_again_begins_an_epoch(feed: Feed) -> None:
+    feed.live(("A", NOW_S, 1.5))
+    feed.grant("A", epoch="E1")
+    feed.stage.step(Unsubscribe(asset="A"), Subscribe(asset="A"))
+    feed.live(("A", NOW_S + 1, 1.6))
     feed.grant("A", epoch="E2")
     assert feed.ticks() == [("A", 1, "1.5"), ("A", 1, "1.6")]
 

@@ -110,7 +110,7 @@ class ScriptedDecoder:
             case "chosen":
                 return AssetChosen(None if rest[0] is None else str(rest[0]))
             case "doubt":
-                return Interrupted(None if rest[0] is None else [str(name) for name in rest[0]])
+                return Interrupted([str(name) for name in rest[0]])
             case "lack":
                 return Lacking(str(rest[0]))
             case _:

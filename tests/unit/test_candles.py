@@ -168,6 +168,29 @@ def test_a_silent_assets_bucket_closes_by_the_clock_and_no_flat_candle_is_invent
     assert len(candles.candles("15s", 9)) == 1
 
 
+def test_silence_before_a_doubt_covers_nothing_and_what_closed_by_it_is_told_anew() -> None:
+    candles = AssetCandles(200)
+    candles.live(live([at(0, "1.1"), at(10, "1.2")]), 100.0)
+    candles.elapse(170.0, fed=True)
+    assert {c.quality for c in candles.closed} == {"live"}
+    candles.closed.clear()
+    candles.doubt()
+    assert [(c.timeframe, c.quality) for c in candles.closed] == [("15s", "partial"), ("1m", "partial")]
+    candles.elapse(1000.0, fed=True)
+    candles.live(live([at(910, "1.3"), at(915, "1.4")], 0, "e2"), 1010.0)
+    assert candles.holes == [(at(10, "")[0], at(910, "")[0])]
+
+
+def test_a_new_epoch_takes_silence_back_without_a_doubt_and_never_what_history_has_covered() -> None:
+    candles = AssetCandles(200)
+    candles.live(live([at(0, "1.1"), at(10, "1.2")]), 100.0)
+    candles.elapse(200.0, fed=True)
+    candles.past(past([at(10, "1.2"), at(13, "1.2"), at(17, "1.3")]))
+    candles.live(live([at(91, "1.3")], 0, "e2"), 210.0)
+    assert candles.holes == [(at(17, "")[0], at(91, "")[0])]
+    assert candles.candles("15s", 9)[0].quality == "backfilled"
+
+
 def test_a_bucket_entered_in_its_middle_is_partial_and_an_outage_is_a_gap_until_history_fills_it() -> None:
     candles = AssetCandles(200)
     candles.live(live([at(5, "1.1"), at(16, "1.2"), at(18, "1.3")]), 0.0)

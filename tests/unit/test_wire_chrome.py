@@ -82,7 +82,7 @@ def commands(events: Sequence[Event]) -> list[tuple[str, str | None]]:
 def test_it_asks_to_be_attached_to_every_page_and_to_hear_its_network() -> None:
     made = decoder()
     assert commands(made.greeting()) == [("Target.setAutoAttach", None)]
-    assert told(made, b'{"id":1,"result":{}}') == [Opened(), Interrupted(None), Lacking(NO_PAGE)]
+    assert told(made, b'{"id":1,"result":{}}') == [Opened(), Lacking(NO_PAGE)]
     assert told(made, b'{"id":2,"result":{}}') == []
     assert commands(take(made, attached("S1"))) == [("Network.enable", "S1"), ("Target.setAutoAttach", "S1")]
     other = message("Target.attachedToTarget", "", sessionId="S2", targetInfo={"type": "browser_ui"})
