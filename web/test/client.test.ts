@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { TickwireClient, type TickwireOptions } from "../src/core/client.js";
+import { HistoryPages } from "../src/core/historyPages.js";
 import { FakeRelay, candleOf, dice } from "./support/relay.js";
 
 const NO_JITTER = { firstMs: 500, longestMs: 15_000, random: () => 1 };
@@ -134,17 +135,53 @@ describe("one socket", () => {
     expect(relay.asked.map(({ asset }) => asset)).toEqual(assets);
   });
 
-  test("that has fallen silent is asked something, then given up", async () => {
+  test("asks once for what waits for its turn, however long that takes", async () => {
     const client = connect();
-    client.ticks("A").subscribe(nobody);
+    const assets = Array.from({ length: 450 }, (_, i) => `A${i}`);
+    for (const asset of assets) client.ticks(asset).subscribe(nobody);
+    client.candles("A449", "1m").subscribe(nobody);
+    await pass(40_000);
+    expect(relay.asked.map(({ asset, mode = "ticks" }) => `${asset} ${mode}`)).toEqual([...assets.map((asset) => `${asset} ticks`), "A449 candles"]);
+  });
+
+  test.each(["ticks", "the feed's state"])("that has fallen silent is asked something, then given up: with %s on it", async (watched) => {
+    const client = connect();
+    (watched === "ticks" ? client.ticks("A") : client.feed).subscribe(nobody);
     await frame();
     await pass(25_000);
-    expect(relay.subscriptions("A")).toHaveLength(2);
+    expect(relay.probes).toBe(1);
     expect(relay.sockets).toHaveLength(1); // it answered
     relay.silent = true;
     await pass(45_000);
     expect(relay.sockets.length).toBeGreaterThan(1);
     expect(relay.sockets[0]?.readyState).toBe(3);
+  });
+
+  test("that was lost while the computer slept is missed soon after it wakes", async () => {
+    const client = connect();
+    client.ticks("A").subscribe(nobody);
+    await frame();
+    relay.tick("A", 1);
+    vi.setSystemTime(Date.now() + 3_600_000);
+    relay.silent = true;
+    await pass(15_000);
+    expect(relay.sockets[0]?.readyState).toBe(3);
+    expect(client.ticks("A").get()).toMatchObject({ status: "stale", error: { code: "unreachable" } });
+  });
+
+  test.each(["online", "visibilitychange"])("is asked at once whether it is still there: %s", async (event) => {
+    const client = connect();
+    client.ticks("A").subscribe(nobody);
+    await frame();
+    (event === "online" ? globalThis : document).dispatchEvent(new Event(event));
+    expect(relay.probes).toBe(1);
+    await pass(15_000);
+    expect(relay.sockets).toHaveLength(1); // it answered
+    client.connection.subscribe(nobody);
+    relay.silent = true;
+    (event === "online" ? globalThis : document).dispatchEvent(new Event(event));
+    await pass(10_100);
+    expect(client.connection.get()).toMatchObject({ name: "waiting" });
   });
 
   test("that does not open in time is given up", async () => {
@@ -460,6 +497,26 @@ describe("what is shown", () => {
     expect(seqs(client)).toEqual([1]);
     vi.unstubAllGlobals();
   });
+});
+
+test("history that was left while a page was under way goes on when it is looked at again", async () => {
+  const page = (older: number | null, candle: number) => relay.json("/api/v1/candles/A", { candles: [candleOf(candle)], older });
+  const pages = new HistoryPages(connect(), "A", "1m");
+  page(120, 120);
+  const stop = pages.subscribe(nobody);
+  await frame();
+  relay.answers.set("/api/v1/candles/A", () => new Promise(nobody));
+  void pages.loadOlder();
+  await frame();
+  expect(pages.get()).toMatchObject({ isLoadingOlder: true });
+  stop();
+  pages.subscribe(nobody);
+  await frame();
+  expect(pages.get()).toMatchObject({ isLoadingOlder: false, hasOlder: true });
+  page(null, 60);
+  await pages.loadOlder();
+  await frame();
+  expect(pages.get().data.map(({ timestamp }) => timestamp)).toEqual([60, 120]);
 });
 
 test("questions that nobody asks any more are forgotten, those that are asked are not", () => {

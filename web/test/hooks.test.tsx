@@ -38,13 +38,14 @@ describe("useTicks", () => {
 
   test("gives each hook its own limit, of one subscription", async () => {
     for (let i = 1; i <= 1500; i++) relay.tick("A", i);
-    const many = renderHook(() => [useTicks("A", { limit: 3 }), useTicks("A", { limit: 1200 }), useTicks("A")] as const, {
-      wrapper: below(clientOf(relay)),
-    });
+    const many = renderHook(
+      () => [useTicks("A", { limit: 3 }), useTicks("A", { limit: 1200 }), useTicks("A"), useTicks("A", { limit: 0 })] as const,
+      { wrapper: below(clientOf(relay)) },
+    );
     await frame();
     for (let i = 1501; i <= 1800; i++) relay.tick("A", i);
     await frame();
-    expect(many.result.current.map(({ data }) => [data.length, data.at(-1)?.seq])).toEqual([[3, 1800], [1200, 1800], [1000, 1800]]);
+    expect(many.result.current.map(({ data }) => [data.length, data.at(-1)?.seq])).toEqual([[3, 1800], [1200, 1800], [1000, 1800], [0, undefined]]);
     expect(relay.subscriptions("A")).toHaveLength(1);
   });
 

@@ -58,7 +58,6 @@ export class TickwireClient implements Line {
         address: () => this.address(),
         onState: (state) => this.onState(state),
         onMessage: (message) => this.onMessage(message),
-        probe: () => this.probe(),
       },
       options.makeSocket ?? ((url, protocol) => new WebSocket(url, protocol) as Socket),
       options.backoff,
@@ -209,12 +208,6 @@ export class TickwireClient implements Line {
   private joinedCandles(asset: string, timeframe: string): CandleChannel | undefined {
     const channel = this.candlesOf.get(`${timeframe} ${asset}`);
     return channel && this.joined.has(channel as AnyChannel) ? channel : undefined;
-  }
-
-  private probe(): boolean {
-    const [channel] = this.joined;
-    channel?.ask();
-    return channel !== undefined;
   }
 
   // -- addresses

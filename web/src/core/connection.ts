@@ -22,8 +22,6 @@ export interface ConnectionEvents {
   address(): string;
   onState(state: ConnectionState): void;
   onMessage(message: ServerMessage): void;
-  /** Nothing was heard for long: ask something that is answered. False where there is nothing to ask. */
-  probe(): boolean;
 }
 
 const BURST = 200; // the relay takes 300 messages at once, then 20 a second
@@ -31,8 +29,10 @@ const PACE_MS = 70;
 const OPEN_WITHIN_MS = 10_000;
 const HEALTHY_MS = 10_000; // a connection that held so long begins the backoff anew
 const CHECK_MS = 5_000;
+const ASLEEP_MS = 3 * CHECK_MS;
 const SILENT_MS = 20_000;
 const ANSWER_WITHIN_MS = 10_000;
+const PROBE: ClientMessage = { type: "unsubscribe", asset: "" }; // refused, and so answered: a page can't ping
 const OPEN = 1;
 const LOST = 1006; // as browsers call an end without a close frame
 
@@ -43,7 +43,8 @@ export class Connection {
   private sendable = BURST;
   private openedAt: number | undefined;
   private heardAt = 0;
-  private probedAt: number | undefined;
+  private checkedAt = 0;
+  private unanswered: ReturnType<typeof setTimeout> | undefined;
   private retry: ReturnType<typeof setTimeout> | undefined;
   private opening: ReturnType<typeof setTimeout> | undefined;
   private pacer: ReturnType<typeof setInterval> | undefined;
@@ -65,6 +66,7 @@ export class Connection {
   start(): void {
     if (this.wanted) return;
     this.wanted = true;
+    this.checkedAt = Date.now();
     this.checker = setInterval(() => this.check(), CHECK_MS);
     globalThis.addEventListener?.("online", this.onAwake);
     globalThis.document?.addEventListener("visibilitychange", this.onAwake);
@@ -94,10 +96,20 @@ export class Connection {
     if (!this.outbox.length && this.sendable > 0) {
       this.sendable -= 1;
       this.socket?.send(JSON.stringify(message));
-    } else {
+    } else if (!this.awaits(message)) {
       this.outbox.push(message);
     }
     this.pacer ??= setInterval(() => this.sendNext(), PACE_MS);
+  }
+
+  /** What waits for its turn is not put there again by whoever misses the answer. */
+  private awaits(message: ClientMessage): boolean {
+    for (const earlier of [...this.outbox].reverse()) {
+      if (earlier.asset !== message.asset) continue;
+      if (channelOf(earlier) === channelOf(message)) return true;
+      if (earlier.type === "unsubscribe") return false;
+    }
+    return false;
   }
 
   private open(): void {
@@ -130,7 +142,7 @@ export class Connection {
   private onData(socket: Socket, data: unknown): void {
     if (socket !== this.socket) return;
     this.heardAt = performance.now();
-    this.probedAt = undefined;
+    this.answered();
     const message = readMessage(data);
     if (message) this.events.onMessage(message);
   }
@@ -152,7 +164,8 @@ export class Connection {
     const socket = this.socket;
     clearTimeout(this.opening);
     clearInterval(this.pacer);
-    this.pacer = this.socket = this.openedAt = this.probedAt = undefined;
+    this.answered();
+    this.pacer = this.socket = this.openedAt = undefined;
     this.outbox = [];
     if (socket) socket.onopen = socket.onmessage = socket.onclose = null;
     return socket;
@@ -167,19 +180,32 @@ export class Connection {
     this.pacer = undefined;
   }
 
-  /** A network that is gone says nothing: browsers notice after minutes. */
+  /** A network that is gone says nothing, and browsers notice after minutes; a computer that slept may have lost it meanwhile. */
   private check(): void {
-    if (!this.isOpen || !this.socket) return;
-    const now = performance.now();
-    if (this.probedAt !== undefined) {
-      if (now - this.probedAt >= ANSWER_WITHIN_MS) this.lost(this.socket, LOST, "the relay fell silent");
-    } else if (now - this.heardAt >= SILENT_MS) {
-      this.probedAt = now;
-      if (!this.events.probe()) this.probedAt = undefined;
-    }
+    const passed = Date.now() - this.checkedAt;
+    this.checkedAt += passed;
+    if (passed >= ASLEEP_MS || performance.now() - this.heardAt >= SILENT_MS) this.probe();
+  }
+
+  private probe(): void {
+    const { socket } = this;
+    if (!socket || !this.isOpen || this.unanswered !== undefined) return;
+    this.unanswered = setTimeout(() => this.lost(socket, LOST, "the relay fell silent"), ANSWER_WITHIN_MS);
+    this.send(PROBE);
+  }
+
+  private answered(): void {
+    clearTimeout(this.unanswered);
+    this.unanswered = undefined;
   }
 
   private readonly onAwake = (): void => {
-    if (!globalThis.document?.hidden) this.hurry();
+    if (globalThis.document?.hidden) return;
+    this.hurry();
+    this.probe();
   };
+}
+
+function channelOf(message: ClientMessage): string {
+  return message.type === "subscribe" && "mode" in message ? message.timeframe : message.type;
 }

@@ -74,6 +74,7 @@ export class HistoryPages extends Cell<HistoryView> {
   protected override onLeft(): void {
     this.loading?.abort();
     this.loading = undefined;
+    this.changed();
   }
 
   protected build(): HistoryView {

@@ -26,7 +26,7 @@ export function useCandles(
     [client, asset, timeframe, limit],
   );
   const query = useReadable(channel, IDLE, LOADING);
-  return useMemo(() => (query.data.length > limit ? { ...query, data: query.data.slice(-limit) } : query), [query, limit]);
+  return useMemo(() => (query.data.length > limit ? { ...query, data: query.data.slice(query.data.length - limit) } : query), [query, limit]);
 }
 
 function reserving(channel: CandleChannel, limit: number) {

@@ -39,7 +39,7 @@ function reserving(channel: TickChannel, limit: number) {
 export function useTicks(asset: string | null | undefined, { limit = TICKS_KEPT }: UseTicksOptions = {}): TicksQuery {
   const { data: window, error, status, isStale } = useWindow(asset, limit);
   return useMemo(() => {
-    const data = window.ticks.length > limit ? window.ticks.slice(-limit) : window.ticks;
+    const data = window.ticks.length > limit ? window.ticks.slice(window.ticks.length - limit) : window.ticks;
     return { data, error, status, isStale, gaps: window.gaps, epoch: window.epoch };
   }, [window, limit, error, status, isStale]);
 }

@@ -58,7 +58,10 @@ export class FakeSocket implements Socket {
 export class FakeRelay {
   readonly sockets: FakeSocket[] = [];
   readonly open = new Set<FakeSocket>();
+  /** Of an asset. */
   readonly asked: Asked[] = [];
+  /** Requests that name no asset: whether it is still there. */
+  probes = 0;
   /** Unknown assets are refused; undefined: all are known. */
   known: Set<string> | undefined;
   epoch = "E1";
@@ -97,9 +100,12 @@ export class FakeRelay {
   }
 
   take(socket: FakeSocket, asked: Asked): void {
-    this.asked.push(asked);
+    if (!asked.asset) this.probes += 1;
+    else this.asked.push(asked);
     if (this.silent) return;
-    if (asked.type === "unsubscribe") {
+    if (!asked.asset) {
+      socket.say({ type: "error", code: "bad_asset", message: "asset must be 1 to 20 of A-Z a-z 0-9 # . _ / -" });
+    } else if (asked.type === "unsubscribe") {
       for (const channel of [...socket.channels]) if (channel.endsWith(` ${asked.asset}`)) socket.channels.delete(channel);
     } else if (this.known && !this.known.has(asked.asset)) {
       socket.say({ type: "error", code: "unknown_asset", message: "no feed has announced it", asset: asked.asset });
