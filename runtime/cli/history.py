@@ -1,4 +1,4 @@
-"""`tickwire history`: the past of an asset, from a running relay, as a table or as a file."""
+"""`tickwire history`: the past of an asset, from a running relay, as a table or as a file, and what lacks in it."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -35,6 +35,7 @@ Since = Annotated[
 ]
 Until = Annotated[str | None, typer.Option("--to", metavar="TIME", help="Before this.")]
 Ticks = Annotated[bool, typer.Option("--ticks", help="Stored ticks in place of candles.")]
+Holes = Annotated[bool, typer.Option("--holes", help="In place of candles: where they lack what was missed.")]
 Format = Annotated[Form | None, typer.Option("--format", help="csv and jsonl give all there is from --from to --to.")]
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write there; .csv or .jsonl says the format.")
@@ -48,6 +49,7 @@ def history(
     since: Since = None,
     until: Until = None,
     ticks: Ticks = False,
+    holes: Holes = False,
     form: Format = None,
     output: Output = None,
     url: Url = None,
@@ -56,6 +58,8 @@ def history(
     as_json: Json = False,
 ) -> None:
     """Print an asset's candles or ticks, oldest first; the last candle may still be forming."""
+    if holes:
+        _alone({"--ticks": ticks, "--limit": limit, "--from": since, "--to": until, "--format": form, "-o": output})
     form = _form(form, output, limit, as_json)
     instance = find_instance(url, data_dir, config)
     bounds = {name: text for name, text in (("from", since), ("to", until)) if text is not None}
@@ -63,18 +67,21 @@ def history(
     if form is not Form.TABLE:
         query = {"what": "ticks" if ticks else "candles", "format": form.value, "timeframe": timeframe, **bounds}
         path = f"/api/v1/export/{name}"
-        if output is None:
-            show(instance, path, query)
-        else:
-            save(instance, path, query, output)
+        show(instance, path, query) if output is None else save(instance, path, query, output)
         return
-    rows = _rows(instance, name, ticks, {"limit": limit or SHOWN, **bounds}, timeframe)
-    if as_json:
-        print(json.dumps(rows, indent=2))
-    elif ticks:
-        _show_ticks(rows)
+    if holes:
+        rows = instance.get(f"/api/v1/holes/{name}")["holes"]
     else:
-        _show_candles(rows)
+        rows = _rows(instance, name, ticks, {"limit": limit or SHOWN, **bounds}, timeframe)
+    table = _show_holes if holes else _show_ticks if ticks else _show_candles
+    print(json.dumps(rows, indent=2)) if as_json else table(rows)
+
+
+def _alone(others: Mapping[str, object]) -> None:
+    """--holes goes with no flag that chooses candles. Raises CommandFailed."""
+    given = [flag for flag, value in others.items() if value]
+    if given:
+        raise CommandFailed(f"--holes lists all that there are; leave {' and '.join(given)} out", USAGE)
 
 
 def _form(form: Form | None, output: Path | None, limit: int | None, as_json: bool) -> Form:
@@ -104,7 +111,7 @@ def _show_candles(candles: Iterable[Mapping[str, Any]]) -> None:
     prices = ("open", "high", "low", "close")
     rows = (
         (
-            f"{datetime.fromtimestamp(candle['timestamp'], UTC):%Y-%m-%d %H:%M:%S}",
+            _utc(candle["timestamp"]),
             *(candle[name] for name in prices),
             candle.get("ticks", ""),
             candle.get("quality", "") if candle.get("is_closed", True) else "forming",
@@ -115,7 +122,14 @@ def _show_candles(candles: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _show_ticks(ticks: Iterable[Mapping[str, Any]]) -> None:
-    rows = (
-        (f"{datetime.fromtimestamp(tick['timestamp'], UTC):%Y-%m-%d %H:%M:%S.%f}", tick["price"]) for tick in ticks
-    )  # fmt: skip
+    rows = ((_utc(tick["timestamp"], ".%f"), tick["price"]) for tick in ticks)
     show_table(("time (UTC)", "price"), rows, right=("price",))
+
+
+def _show_holes(holes: Iterable[Mapping[str, Any]]) -> None:
+    rows = ((_utc(hole["from"]), _utc(hole["to"]), f"{hole['seconds']:.1f}") for hole in holes)
+    show_table(("from (UTC)", "to (UTC)", "seconds"), rows, right=("seconds",))
+
+
+def _utc(seconds: float, more: str = "") -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime(f"%Y-%m-%d %H:%M:%S{more}")

@@ -1,9 +1,12 @@
-"""`/api/v1/holes/ASSET` with a real client on a real socket."""
+"""`/api/v1/holes/ASSET` and `tickwire history --holes` with real clients on a real socket."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
+from support.commands import command, succeed
 from support.gateway import RunningGateway, running_gateway
 
 pytestmark = pytest.mark.timeout(60)
@@ -64,3 +67,20 @@ def test_an_asset_that_nobody_knows_is_not_found(http: httpx.Client) -> None:
 
 def test_a_name_that_is_no_asset_is_refused(http: httpx.Client) -> None:
     assert http.get("/api/v1/holes/a%20b").status_code == 422
+
+
+def test_the_command_prints_them_as_a_table_or_as_json(gateway: RunningGateway, tmp_path: Path) -> None:
+    gateway.cache.holes["#AAPL_otc"] = [(START_US, START_US + 2_500_000)]
+    ask = ("history", "#AAPL_otc", "--holes", "--url", gateway.url)
+    titles, _, hole = succeed(*ask, folder=tmp_path).splitlines()
+    assert (titles.split(), hole.split()) == (
+        ["from", "(UTC)", "to", "(UTC)", "seconds"],
+        ["2025-09-03", "02:32:54", "2025-09-03", "02:32:56", "2.5"],
+    )
+    (told,) = json.loads(succeed(*ask, "--json", folder=tmp_path))
+    assert (told["from"], told["to"], told["seconds"]) == (1_756_866_774.25, 1_756_866_776.75, 2.5)
+
+
+def test_the_command_says_what_does_not_go_with_it(tmp_path: Path) -> None:
+    done = command("history", "EURUSD_otc", "--holes", "--from", "2025-09-03", "-n", "5", folder=tmp_path)
+    assert (done.returncode, "leave --limit and --from out" in done.stderr) == (2, True)
