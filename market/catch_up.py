@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 SAMPLES = 11
 """Kept of the past, one a measurement: rates are over ten of these."""
-REMEMBERED_ENTRIES = 2_000
-"""So many entries, about, decide how many rows an entry is taken to hold."""
+REMEMBERED_ENTRIES = 200
+"""So many entries, about, decide how many rows an entry is taken to hold: few, since those of a broker's history
+at the start hold hundreds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
