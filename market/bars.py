@@ -55,17 +55,9 @@ def bar_of(candle: Candle) -> Bar:
 
 def roll(start: int, parts: Sequence[Bar]) -> Bar:
     """One bar of its parts, at least one, ascending: as good as the worst of them."""
-    qualities = {part.quality for part in parts}
-    return Bar(
-        start,
-        parts[0].open,
-        max(part.high for part in parts),
-        min(part.low for part in parts),
-        parts[-1].close,
-        sum(part.ticks for part in parts),
-        next(quality for quality in WORST_FIRST if quality in qualities),
-        sum(part.volume for part in parts),
-    )
+    _, opens, highs, lows, closes, ticks, qualities, volumes = zip(*parts, strict=True)
+    worst = min(set(qualities), key=WORST_FIRST.index)
+    return Bar(start, opens[0], max(highs), min(lows), closes[-1], sum(ticks), worst, sum(volumes))
 
 
 def union(earlier: Bar, later: Bar) -> Bar:

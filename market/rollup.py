@@ -145,6 +145,8 @@ class Rollup:
         if start < self.floor[level - 1]:
             return self._bars[level].get(start)
         step, bars = LENGTHS[level - 1], self._bars[level - 1]
+        if not bars:
+            return None
         parts: Sequence[Bar] = [bars[at] for at in range(start, start + LENGTHS[level], step) if at in bars]
         return self._entered(roll(start, parts), parts[0].start) if parts else None
 
