@@ -8,12 +8,12 @@ from typing import Literal
 
 from tickwire.actors.candle_keys import CandleKeys
 from tickwire.actors.history_memory import Believed, HistoryMemory
-from tickwire.actors.kernel.behaviour import Address
 from tickwire.actors.ports import Clock, HistoryReader
 from tickwire.actors.store_flights import Asked, StoreFlights
 from tickwire.market.candle_book import CandleBook
 from tickwire.market.candle_pages import better_of, over_by, within
 from tickwire.market.candles import AssetCandles, Consulted
+from tickwire.messages.addressing import ReplyTo
 from tickwire.messages.candles import Candle
 from tickwire.messages.history import (
     CandlesCleared,
@@ -52,7 +52,7 @@ class HistoryDesk:
         *,
         reader: Callable[[int], HistoryReader],
         clock: Clock,
-        metrics: Address,
+        metrics: ReplyTo,
         incarnation: int,
         memory: HistoryMemory,
     ) -> None:

@@ -14,14 +14,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from tickwire.actors.candle_keys import CandleKeys
 from tickwire.actors.history_desk import HistoryDesk
 from tickwire.actors.history_memory import HistoryMemory
-from tickwire.actors.kernel.behaviour import PutResult
+from tickwire.actors.ports import CacheRedis
 from tickwire.config.urls import RedisServer, parse_redis
 from tickwire.market.candle_book import CandleBook
 from tickwire.market.candle_codec import encode_candles
@@ -29,6 +29,7 @@ from tickwire.market.candle_rows import CandleRow
 from tickwire.market.keys import Keys
 from tickwire.messages.candles import Candle
 from tickwire.messages.history import HistoryLoaded, HistoryRequested, StoreQuestion
+from tickwire.messages.lifecycle import LinkState
 from tickwire.runtime.cli.bench.scenario import Scenario, _end, _read_line, _start_feed, _start_redis
 from tickwire.runtime.clock import SystemClock
 from tickwire.runtime.redisio.cache import RedisCache
@@ -72,30 +73,22 @@ def minutes() -> list[Candle]:
 
 
 class Nobody:
-    """Stands for whatever the desk is given and speaks to, and keeps the last answer."""
+    """What the desk is given and does not need here: metrics, a store's reader, Redis where there is none."""
 
-    name = "nobody"
-    congested = False
+    state: LinkState = "connecting"
+    detail = ""
     up = False
-    said: object = None
 
     @property
     def link(self) -> "Nobody":
         return self
 
-    def tell(self, message: object, /, *, control: bool = False) -> PutResult:
-        return PutResult.ACCEPTED
+    def tell(self, message: object, /) -> object: ...
 
     def put(self, entries: Sequence[tuple[str, str, bytes]]) -> None: ...
 
     def get_many(self, keys: Sequence[tuple[str, str]]) -> Sequence[bytes | None]:
         return [None] * len(keys)
-
-    def watch(self, listener: Callable[[str, bool], None], /) -> Callable[[], None]:
-        return lambda: None
-
-    def ask(self, build: Callable[[object], object], *, timeout_s: float, control: bool = False) -> object:
-        raise NotImplementedError
 
     def read(self, question: StoreQuestion) -> None: ...
 
@@ -112,11 +105,16 @@ class Answer:
         return None
 
 
-def desk_of(cache: "RedisCache | Nobody") -> HistoryDesk:
+def desk_of(cache: CacheRedis) -> HistoryDesk:
     book, nobody = CandleBook(CANDLES), Nobody()
-    keys = CandleKeys(cache, book)  # type: ignore[arg-type]  # a link's state as any text
     return HistoryDesk(
-        book, keys, reader=lambda _: nobody, clock=SystemClock(), metrics=nobody, incarnation=1, memory=HistoryMemory()
+        book,
+        CandleKeys(cache, book),
+        reader=lambda _: nobody,
+        clock=SystemClock(),
+        metrics=nobody,
+        incarnation=1,
+        memory=HistoryMemory(),
     )
 
 
