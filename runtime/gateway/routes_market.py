@@ -79,11 +79,12 @@ def market_routes(services: Services, past: Past) -> APIRouter:
     async def candles(request: Request, asked: CandlesAsked) -> Response:
         """An asset's candles, oldest first; the forming one, if any, is the last. `older` is the next page's `to`."""
         served, older, shown = await asked.of(past)
+        stale = b"true" if served.stale else b"false"
         body = b'{"asset":"%b","timeframe":"%b","count":%d,"source":"%b","stale":%b,"older":%b,"candles":%b}' % (
-            served.asset.encode(), served.timeframe.encode(), len(served.candles), served.source.encode(),
-            b"true" if served.stale else b"false", older, shown,
+            served.asset.encode(), served.timeframe.encode(), len(served.candles), served.source.encode(), stale,
+            older, shown,
         )  # fmt: skip
-        return revalidated(request, body, older + shown)
+        return revalidated(request, body, stale + older + shown)  # where they are from makes no other answer
 
     @routes.get("/history/{asset:path}", responses=NOT_MODIFIED)
     async def history(request: Request, asked: CandlesAsked) -> Response:

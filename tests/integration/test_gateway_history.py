@@ -144,6 +144,18 @@ def test_what_is_the_same_is_not_sent_again(gateway: RunningGateway, http: httpx
     assert changed.headers["etag"] != first.headers["etag"]
 
 
+def test_a_stale_answer_is_sent_again_once_the_store_has_confirmed_it(
+    gateway: RunningGateway, http: httpx.Client
+) -> None:
+    gateway.cache.candles["A", "1m"] = minutes(3)
+    gateway.cache.stale = True
+    first = http.get("/api/v1/candles/A")
+    gateway.cache.stale = False
+    again = http.get("/api/v1/candles/A", headers={"If-None-Match": first.headers["etag"]})
+    assert (first.json()["stale"], again.status_code) == (True, 200)
+    assert (again.json()["stale"], again.json()["candles"]) == (False, first.json()["candles"])
+
+
 # -- status
 
 

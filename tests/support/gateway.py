@@ -73,8 +73,10 @@ class Recorder:
         self.holes: dict[str, list[tuple[int, int]]] = {}
         self.failing = ""
         self.silent = False
+        self.stale = False
+        """Whether the store has not confirmed the candles."""
         self.before: Callable[[HistoryRequested], object] = lambda _: None
-        """Called for each question about candles before it is answered; may set the two above."""
+        """Called for each question about candles before it is answered; may set the three above."""
 
     def behaviour(self, _context: Context) -> "Recorder":
         return self
@@ -105,7 +107,7 @@ class Recorder:
         candles = within(self.candles.get((asked.asset, asked.timeframe), []), asked)
         return HistoryServed(
             asset=asked.asset, timeframe=asked.timeframe, candles=candles[-asked.limit :], source="memory",
-            older=len(candles) > asked.limit,
+            older=len(candles) > asked.limit, stale=self.stale,
         )  # fmt: skip
 
     def _ticks(self, asked: StoredTicksRequested) -> StoredTicksServed:
