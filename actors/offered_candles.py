@@ -9,24 +9,28 @@ from collections.abc import Sequence
 from tickwire.messages.candles import Candle
 
 MOST_OFFERED = 200
-"""One more, and the one that was not asked for the longest is forgotten."""
+"""Pairs of asset and timeframe."""
 MOST_CANDLES = 5000
+"""Of each."""
+MOST_IN_ALL = 100_000
+"""25 MB. One more of either, and what was not asked for the longest is forgotten."""
 
 
 class OfferedCandles:
     """By asset and timeframe (canonical). It outlives incarnations of its owner."""
 
-    def __init__(self, most: int = MOST_OFFERED) -> None:
-        self._most = most
+    def __init__(self) -> None:
         self._kept: OrderedDict[tuple[str, str], Sequence[Candle]] = OrderedDict()
+        self._count = 0
 
     def keep(self, asset: str, timeframe: str, candles: Sequence[Candle]) -> int:
         """Keep the newest of them in place of what was offered before; returns how many."""
-        newest = candles[-MOST_CANDLES:]
-        self._kept[asset, timeframe] = newest
-        self._kept.move_to_end((asset, timeframe))
-        if len(self._kept) > self._most:
-            self._kept.popitem(last=False)
+        self.forget(asset, timeframe)
+        newest = self._kept[asset, timeframe] = candles[-MOST_CANDLES:]
+        self._count += len(newest)
+        while len(self._kept) > MOST_OFFERED or self._count > MOST_IN_ALL:
+            _, gone = self._kept.popitem(last=False)
+            self._count -= len(gone)
         return len(newest)
 
     def get(self, asset: str, timeframe: str) -> Sequence[Candle]:
@@ -38,4 +42,4 @@ class OfferedCandles:
 
     def forget(self, asset: str, timeframe: str) -> None:
         """Also called for one that is not kept."""
-        self._kept.pop((asset, timeframe), None)
+        self._count -= len(self._kept.pop((asset, timeframe), ()))
