@@ -158,7 +158,7 @@ class CacheManager:
         if isinstance(message, TicksDoubted):
             self._book.doubt(message.assets)
         else:
-            self._book.feeds[message.feed] = message.state
+            self._book.feed_is(message.feed, message.state)
 
     def _hand_on(self) -> None:
         for asset, candle in self._book.settle():

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from tickwire.market.candles import AssetCandles
 from tickwire.market.timeframes import TIMEFRAMES
 from tickwire.messages.candles import Candle
+from tickwire.messages.lifecycle import FeedState
 from tickwire.messages.ticks import BackfillReceived, TicksReceived
 
 MOST_ASSETS = 2000
@@ -30,7 +31,7 @@ class CandleBook:
         self.size = size
         self.unwritten: dict[Key, None] = {}
         """Keys whose candles changed, the longest waiting first; the owner takes out what it wrote."""
-        self.feeds: dict[str, str] = {}
+        self.feeds: dict[str, FeedState] = {}
         """Feed → its state."""
         self.late = 0
         self.ahead = 0
@@ -73,6 +74,12 @@ class CandleBook:
             asset = self._used(columns.asset)
             asset.feed = message.feed
             asset.live(columns, now, message.recv_us)
+
+    def feed_is(self, feed: str, state: FeedState) -> None:
+        """The feed is in this state now; without a connection it may miss ticks of all its assets."""
+        self.feeds[feed] = state
+        if state in ("connecting", "down"):
+            self.doubt([name for name, asset in self._assets.items() if asset.feed == feed])
 
     def doubt(self, names: Iterable[str]) -> None:
         """Ticks of these may be missing from their last one on."""

@@ -194,11 +194,22 @@ def test_a_silence_is_the_markets_only_where_the_feed_is_well(state: FeedState, 
     assert closed.candle.quality == quality
 
 
-@pytest.mark.parametrize(("doubted", "quality"), [("A", "partial"), ("B", "live")])
-def test_a_silence_after_a_doubt_is_not_the_markets_though_the_feed_is_well(doubted: str, quality: str) -> None:
+@pytest.mark.parametrize(
+    ("doubt", "quality"),
+    [
+        (TicksDoubted(assets=["A"]), "partial"),
+        (TicksDoubted(assets=["B"]), "live"),
+        (feed_is("down"), "partial"),
+        (feed_is("connecting"), "partial"),
+        (feed_is("stale"), "live"),
+    ],
+)
+def test_a_silence_after_a_doubt_is_not_the_markets_though_the_feed_is_well_again(
+    doubt: TicksDoubted | FeedChanged, quality: str
+) -> None:
     bench = Bench()
     bench.two_buckets()
-    bench.stage.step(received(3, columns("A", 20_010, 10)), feed_is("live"), TicksDoubted(assets=[doubted]))
+    bench.stage.step(received(3, columns("A", 20_010, 10)), feed_is("live"), doubt, feed_is("live"))
     bench.stage.forget()
     bench.stage.advance(40.0)
     assert bench.stage.told("gateway", CandleClosed)[0].candle.quality == quality
