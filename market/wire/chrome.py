@@ -155,7 +155,10 @@ class ChromeDecoder:
         if type(session) is not str or type(info) is not dict:
             events.append(malformed("Target.attachedToTarget without a session", orjson.dumps(params)))
         elif info.get("type") in WITH_PAGES and len(self._targets) < MOST_TARGETS:
-            self._targets[session] = str(info.get("targetId"))
+            target = str(info.get("targetId"))
+            if target in self._targets.values():
+                return  # a service worker comes once from the browser, and again with each page that it serves
+            self._targets[session] = target
             events.append(self._command("Network.enable", NETWORK, session))
             events.append(self._attach_all(session))
 

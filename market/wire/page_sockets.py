@@ -6,7 +6,7 @@ page asks for again are doubts (`Interrupted`), unless another page's socket car
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from tickwire.market.wire import (
     AssetChosen,
@@ -34,6 +34,8 @@ BEHIND_S = 3.0
 """A tab that stood still brings what another one brought long ago, when nobody remembers single ticks any more."""
 FAR_S = 3600.0
 """A stamp so far off is another clock's, or a bad one: nothing is measured by it."""
+LONGEST_NAME = 20
+"""Of an asset; a longer one is refused further on, and no doubt is kept of it."""
 OF_THE_MARKET: Final = (LiveRows, HistoryRows, CandleRows)
 NO_PAGE = "no page of this Chrome hears from the broker: open the broker's page in it and log in"
 
@@ -167,7 +169,7 @@ class PageSockets:
         """Without what another socket has left far behind."""
         kept = []
         for place, (asset, stamp) in enumerate(zip(rows.assets, rows.stamps, strict=True)):
-            if type(asset) is str and type(stamp) in (int, float):
+            if _is_name(asset) and type(stamp) in (int, float):
                 newest = self._newest.get(asset, stamp)
                 if BEHIND_S < newest - stamp < FAR_S:
                     continue
@@ -189,7 +191,7 @@ class PageSockets:
             events.append(Lacking(""))
         if isinstance(event, LiveRows):
             for asset in event.assets:
-                if type(asset) is str and asset not in socket.dropped and len(socket.carries) < MOST_ASSETS:
+                if _is_name(asset) and asset not in socket.dropped and len(socket.carries) < MOST_ASSETS:
                     socket.carries.add(asset)
 
     def _socket(self, key: Key, events: list[Event]) -> _Socket | None:
@@ -242,3 +244,7 @@ class PageSockets:
         if chosen != self._chosen:
             self._chosen = chosen
             events.append(AssetChosen(chosen))
+
+
+def _is_name(asset: Any) -> bool:
+    return type(asset) is str and len(asset) <= LONGEST_NAME

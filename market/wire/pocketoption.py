@@ -29,6 +29,8 @@ SILENCE_LIMIT_S = 45.0
 LEAST_SILENCE_S, MOST_SILENCE_S = 5.0, 300.0
 """Whatever the handshake says."""
 MAX_ATTACHMENTS = 16
+MAX_ATTACHED = 4 * 2**20
+"""Bytes of one event's attachments that wait for the others."""
 
 STREAM = "updateStream"
 SUCCESS = "successauth"
@@ -241,6 +243,9 @@ class PocketOptionDecoder:
         if len(announced.attachments) == announced.owed:
             self._announced = None
             self._on_event(announced.event, announced.attachments, events)
+        elif sum(map(len, announced.attachments)) > MAX_ATTACHED:
+            self._announced = None
+            events.append(malformed(f"attachments of over {MAX_ATTACHED} bytes", announced.header))
 
     def _on_event(self, event: list[Any], attachments: Sequence[bytes], events: list[Event]) -> None:
         name = event[0]

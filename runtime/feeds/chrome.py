@@ -33,10 +33,11 @@ class ChromeConnector:
         ).connect()
 
     def _address(self) -> str:
-        where = f"[{self._host}]:{self._port}" if ":" in self._host else f"{self._host}:{self._port}"
+        where = _host_port(self._host, self._port)
         remedy = f"start it with --remote-debugging-port={self._port} and a --user-data-dir of its own"
         try:
-            path = urlsplit(self._ask()).path
+            where, told = self._ask()
+            path = urlsplit(told).path
         except OSError as error:
             raise FeedClosed(f"no Chrome answers at {where} ({error.strerror or error}): {remedy}") from error
         except (http.client.HTTPException, ValueError) as error:
@@ -45,16 +46,18 @@ class ChromeConnector:
             raise FeedClosed(f"what answers at {where} is no Chrome's DevTools: {remedy}")
         return f"ws://{where}{path}"
 
-    def _ask(self) -> str:
-        """`webSocketDebuggerUrl` of /json/version."""
+    def _ask(self) -> tuple[str, str]:
+        """Who answers, and `webSocketDebuggerUrl` of its /json/version."""
         connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s)
         connection.connect()
+        # By its address: Chrome refuses to be called by another name than localhost.
+        where = _host_port(connection.sock.getpeername()[0], self._port)
         # The library's time-out is one of each read: what drips its answer needs a deadline over all.
         deadline = threading.Timer(self._timeout_s, _shut, [connection.sock])
         deadline.daemon = True
         deadline.start()
         try:
-            connection.request("GET", "/json/version")
+            connection.request("GET", "/json/version", headers={"Host": where})
             with closing(connection.getresponse()) as answer:
                 told = orjson.loads(answer.read(ANSWER_BYTES))
         finally:
@@ -63,7 +66,11 @@ class ChromeConnector:
         address = told.get("webSocketDebuggerUrl") if type(told) is dict else None
         if answer.status != 200 or type(address) is not str:
             raise ValueError("no webSocketDebuggerUrl")
-        return address
+        return where, address
+
+
+def _host_port(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _shut(connected: socket.socket) -> None:

@@ -12,6 +12,8 @@ from urllib.parse import quote
 
 import pytest
 from support.chrome_browser import Chrome, chrome, page_server
+from support.servers import free_port
+from support.socketio_client import browsers
 from support.tickwire_process import Tickwire, clean_environment, eventually, stored, tickwire
 
 pytestmark = pytest.mark.timeout(120)
@@ -21,22 +23,22 @@ AHEAD_US = 7_200_000_000
 """The broker's clock ahead of UTC."""
 
 
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Chrome]:
-    with chrome(tmp_path / "profile") as made:
+@pytest.fixture(scope="module")
+def everybodys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    with chrome(tmp_path_factory.mktemp("chrome") / "profile") as made:
         yield made
 
 
 @pytest.fixture
-def trading(broker: str) -> Iterator[str]:
-    """The page's URL, but for its assets."""
-    with page_server() as url:
-        yield f"{url}?broker={quote(broker, safe='')}&assets="
+def browser(everybodys: Chrome) -> Iterator[Chrome]:
+    """Without a page of a trader's."""
+    yield everybodys
+    everybodys.close_tabs()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def broker() -> Iterator[str]:
-    command = [sys.executable, "-m", "tickwire.runtime.cli", "simulate", "--assets", f"{EUR},{GBP}", "--rate", "20"]
+    command = [sys.executable, "-m", "tickwire.runtime.cli", "simulate", "--assets", f"{EUR},{GBP}", "--rate", "50"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=clean_environment())
     assert process.stdout is not None
     try:
@@ -45,6 +47,18 @@ def broker() -> Iterator[str]:
         process.terminate()
         process.wait(15)
         process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[str]:
+    with page_server() as url:
+        yield url
+
+
+@pytest.fixture
+def trading(site: str, broker: str) -> str:
+    """The page's URL, but for its assets."""
+    return f"{site}?broker={quote(broker, safe='')}&assets="
 
 
 @contextmanager
@@ -64,14 +78,19 @@ def feed_state(running: Tickwire) -> str:
     return str(feed_of(running)["state"])
 
 
+def misses_the_page(running: Tickwire) -> bool:
+    return "open the broker's page" in feed_of(running)["detail"]
+
+
 def seen_by_pages(browser: Chrome) -> tuple[list[tuple[str, int, float]], list[tuple[str, int, float]]]:
     """(live, past) of all tabs: (asset, µs UTC, price)."""
     live: list[Any] = []
     past: list[Any] = []
-    with browser.pages() as pages:
-        for page in pages:
-            live += page.evaluate("window.live ?? []")
-            past += page.evaluate("window.past ?? []")
+    for page in browser.traders():
+        for known, more in zip(
+            (live, past), browser.evaluate(page, "[window.live ?? [], window.past ?? []]"), strict=True
+        ):
+            known += more
     as_ticks = [[(asset, round(at * 1e6) - AHEAD_US, price) for asset, at, price in each] for each in (live, past)]
     return as_ticks[0], as_ticks[1]
 
@@ -131,18 +150,31 @@ def test_new_tabs_reloads_and_two_tabs_of_one_asset_are_followed_without_a_repea
         browser.close_tab(first)
         eventually(lambda: ticks_of(running, EUR) > reached + 40, "ticks through the other tab")
         assert position(running, EUR)[0] == epoch
-        with browser.pages() as pages:
-            next(page for page in pages if "broker" in page.url).reload()
+        browser.evaluate(second, "location.reload()")
         begins_anew(running, EUR, epoch)
         again, _ = seen_by_pages(browser)
-        browser.close_tab(second)
         rows = rows_after(running)
     assert not set(live) - set(rows)
     assert not set(again) - set(rows)
 
 
+def test_a_page_in_a_frame_of_another_site_is_heard(browser: Chrome, trading: str, tmp_path: Path) -> None:
+    with watching(browser, tmp_path) as running:
+        browser.open_tab(f"{trading}{EUR}".replace("?", "framed?", 1))
+        eventually(lambda: ticks_of(running, EUR) > 20, "ticks from the frame")
+        live, past = seen_by_pages(browser)
+        epoch = position(running, EUR)[0]
+        (frame,) = browser.traders()
+        browser.evaluate(frame, "location.reload()")
+        begins_anew(running, EUR, epoch)
+        rows = rows_after(running)
+    assert len(live) > 10
+    assert not (set(live) | set(past)) - set(rows)
+
+
 def test_a_page_that_was_open_before_is_heard(browser: Chrome, trading: str, tmp_path: Path) -> None:
     browser.open_tab(f"{trading}{EUR}")
+    eventually(lambda: len(seen_by_pages(browser)[0]) > 5, "the page has its ticks")
     with watching(browser, tmp_path) as running:
         eventually(lambda: ticks_of(running, EUR) > 10, "ticks of a page that was there already")
 
@@ -151,15 +183,13 @@ def test_pages_whose_socket_does_not_match_are_left_alone(browser: Chrome, tradi
     with watching(browser, tmp_path, "?match=po.market") as running:
         browser.open_tab(f"{trading}{EUR}")
         eventually(lambda: len(seen_by_pages(browser)[0]) > 20, "the page has its ticks")
-        assert running.get("/api/v1/assets")["assets"] == []
-        eventually(lambda: "open the broker's page" in feed_of(running)["detail"], "what is missing is said")
+        eventually(lambda: misses_the_page(running), "what is missing is said")
         assert feed_state(running) == "stale"
+        assert running.get("/api/v1/assets")["assets"] == []
 
 
-def test_when_chrome_dies_the_feed_says_so_and_comes_back_with_it(
-    browser: Chrome, trading: str, tmp_path: Path
-) -> None:
-    with watching(browser, tmp_path) as running:
+def test_when_chrome_dies_the_feed_says_so_and_comes_back_with_it(trading: str, tmp_path: Path) -> None:
+    with chrome(tmp_path / "profile") as browser, watching(browser, tmp_path) as running:
         browser.open_tab(f"{trading}{EUR}")
         eventually(lambda: ticks_of(running, EUR) > 20, "ticks")
         before, _ = seen_by_pages(browser)
@@ -180,57 +210,46 @@ def test_when_chrome_dies_the_feed_says_so_and_comes_back_with_it(
 
 def test_a_page_that_comes_back_to_an_asset_begins_an_epoch(browser: Chrome, trading: str, tmp_path: Path) -> None:
     with watching(browser, tmp_path) as running:
-        browser.open_tab(f"{trading}{EUR}")
+        page = browser.open_tab(f"{trading}{EUR}")
         eventually(lambda: ticks_of(running, EUR) > 20, "ticks")
         epoch = position(running, EUR)[0]
-        with browser.pages() as pages:
-            page = next(page for page in pages if "broker" in page.url)
-            page.evaluate(f"window.hide('{EUR}'); window.show('{GBP}')")
-            eventually(lambda: ticks_of(running, GBP) > 5, "the other asset ticks")
-            page.evaluate(f"window.show('{EUR}')")
+        browser.evaluate(page, f"window.hide('{EUR}'); window.show('{GBP}')")
+        eventually(lambda: ticks_of(running, GBP) > 5, "the other asset ticks")
+        browser.evaluate(page, f"window.show('{EUR}')")
         begins_anew(running, EUR, epoch)
         live, past = seen_by_pages(browser)
         rows = rows_after(running)
     assert not (set(live) | set(past)) - set(rows)
 
 
-def test_a_tab_that_crashed_is_said_and_heard_again(browser: Chrome, trading: str, tmp_path: Path) -> None:
-    with watching(browser, tmp_path) as running:
-        tab = browser.open_tab(f"{trading}{EUR}")
-        eventually(lambda: ticks_of(running, EUR) > 20, "ticks")
-        epoch = position(running, EUR)[0]
-        browser.crash_tab(tab)
-        eventually(lambda: "open the broker's page" in feed_of(running)["detail"], "what is missing is said")
-        browser.open_tab(f"{trading}{EUR}")
-        begins_anew(running, EUR, epoch)
-        eventually(lambda: feed_of(running)["state"] == "live", "it is live again")
-
-
-def test_the_asset_on_the_page_is_known(browser: Chrome, trading: str, tmp_path: Path) -> None:
-    from support.socketio_client import browsers
-
+def test_the_asset_on_the_page_is_known_and_a_page_that_is_gone_is_missed(
+    browser: Chrome, trading: str, tmp_path: Path
+) -> None:
     with watching(browser, tmp_path) as running, browsers(running.http) as clients:
         client = clients.connect("trader")
         tab = browser.open_tab(f"{trading}{EUR}")
-        eventually(lambda: ticks_of(running, EUR) > 3, "ticks")
+        eventually(lambda: ticks_of(running, EUR) > 20, "ticks")
         assert client.asked("detect_asset", answer="asset_detected") == {"asset": EUR}
-        with browser.pages() as pages:
-            next(page for page in pages if "broker" in page.url).evaluate(f"window.show('{GBP}')")
+        browser.evaluate(tab, f"window.show('{GBP}')")
 
         def moved() -> bool:
             return bool(client.asked("detect_asset", answer="asset_detected") == {"asset": GBP})
 
         eventually(moved, "the page's new asset")
-        browser.close_tab(tab)
-        eventually(lambda: "open the broker's page" in feed_of(running)["detail"], "the page is missed")
+        epoch = position(running, EUR)[0]
+        browser.crash_tab(tab)
+        eventually(lambda: misses_the_page(running), "the page is missed")
         assert "chrome+ws" in client.asked("detect_asset", answer="asset_detection_failed")["error"]
         newcomer = clients.attempt("newcomer")
         assert newcomer.until("connection_status")["chrome"] == "connected"
+        browser.open_tab(f"{trading}{EUR}")
+        begins_anew(running, EUR, epoch)
+        eventually(lambda: feed_state(running) == "live", "it is live again")
 
 
 def test_doctor_says_whether_chrome_answers(browser: Chrome, tmp_path: Path) -> None:
-    def doctor() -> str:
-        feed = f"chrome+ws://127.0.0.1:{browser.port}"
+    def doctor(port: int) -> str:
+        feed = f"chrome+ws://127.0.0.1:{port}"
         command = [sys.executable, "-m", "tickwire.runtime.cli", "doctor", "--feeds", "--feed", feed]
         ran = subprocess.run(
             [*command, "--data-dir", str(tmp_path / "data")],
@@ -238,6 +257,6 @@ def test_doctor_says_whether_chrome_answers(browser: Chrome, tmp_path: Path) -> 
         )  # fmt: skip
         return ran.stdout + ran.stderr
 
-    assert "DevTools answer" in doctor()
-    browser.kill()
-    assert "--remote-debugging-port" in doctor()
+    assert "DevTools answer" in doctor(browser.port)
+    port = free_port()
+    assert f"--remote-debugging-port={port}" in doctor(port)

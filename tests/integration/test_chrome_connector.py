@@ -65,7 +65,8 @@ def told(url: str) -> Answer:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
-def test_the_browsers_own_socket_is_opened_and_no_origin_is_named(host: str) -> None:
+def test_the_browsers_own_socket_is_opened_by_address_and_no_origin_is_named(host: str) -> None:
+    """Chrome answers nobody who calls it by a name, but for localhost, nor who names the page that he comes from."""
     if host == "::1" and not has_ipv6():
         pytest.skip("this machine has no IPv6 loopback")
     listens = "127.0.0.1" if host == "localhost" else host
@@ -73,6 +74,8 @@ def test_the_browsers_own_socket_is_opened_and_no_origin_is_named(host: str) -> 
         ChromeConnector(host, port, timeout_s=DEADLINE_S).connect().close()
     assert [request.path for request in asked] == ["/json/version", "/devtools/browser/b-1"]
     assert not any("Origin" in request.headers for request in asked)
+    called = f"[{listens}]:{port}" if ":" in listens else f"{listens}:{port}"
+    assert [request.headers["Host"] for request in asked] == [called, called]
 
 
 def test_whatever_host_it_names_the_one_that_was_asked_is_taken() -> None:
@@ -90,6 +93,7 @@ def test_whatever_host_it_names_the_one_that_was_asked_is_taken() -> None:
         lambda _: (200, b"[]"),
         lambda _: (200, b'{"webSocketDebuggerUrl":7}'),
         lambda _: (404, b"{}"),
+        lambda port: (500, told("ws://127.0.0.1:PORT/devtools/browser/b-1")(port)[1]),
         lambda _: (200, b"[" * 200_000),
     ],
 )

@@ -1,5 +1,6 @@
 """A Chromium with its DevTools open, as QuFLX's users start it, and a page in it that talks to a broker."""
 
+import html
 import http.server
 import json
 import shutil
@@ -10,10 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import websocket
-from playwright.sync_api import Page, sync_playwright
 from support.browser import ARGUMENTS
 from support.servers import need
 from support.tickwire_process import eventually
@@ -70,26 +70,38 @@ class Chrome:
     def close_tab(self, tab: str) -> None:
         self.ask(f"/json/close/{tab}")
 
+    def close_tabs(self) -> None:
+        """All but the empty one that it began with, and without which it would end."""
+        for target in self.ask("/json/list"):
+            if target["type"] == "page" and target["url"].startswith("http"):
+                self.close_tab(target["id"])
+
     def crash_tab(self, tab: str) -> None:
         """As a page that ran out of memory does."""
-        url = f"ws://127.0.0.1:{self.port}/devtools/page/{tab}"
+        self._say(tab, "Page.crash", {}, until="Inspector.targetCrashed")
+
+    def traders(self) -> list[str]:
+        """Ids of the pages, and of frames of other sites in them, that talk to a broker."""
+        return [
+            each["id"] for each in self.ask("/json/list") if "broker=" in each["url"] and "/framed" not in each["url"]
+        ]
+
+    def evaluate(self, page: str, expression: str) -> Any:
+        """What JavaScript comes to there."""
+        told = self._say(page, "Runtime.evaluate", {"expression": expression, "returnByValue": True}, until='"id":1')
+        assert "exceptionDetails" not in told["result"], told
+        return told["result"]["result"].get("value")
+
+    def _say(self, page: str, method: str, params: dict[str, object], *, until: str) -> Any:
+        url = f"ws://127.0.0.1:{self.port}/devtools/page/{page}"
         socket = websocket.create_connection(url, timeout=20, suppress_origin=True)
         try:
-            socket.send(json.dumps({"id": 1, "method": "Page.crash"}))
-            while "Inspector.targetCrashed" not in str(socket.recv()):
+            socket.send(json.dumps({"id": 1, "method": method, "params": params}))
+            while until not in (answer := str(socket.recv())):
                 pass
         finally:
             socket.close()
-
-    @contextmanager
-    def pages(self) -> Iterator[list[Page]]:
-        """The tabs, to look into."""
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.connect_over_cdp(f"http://127.0.0.1:{self.port}")
-            try:
-                yield [page for context in browser.contexts for page in context.pages]
-            finally:
-                browser.close()
+        return json.loads(answer)
 
 
 @contextmanager
@@ -109,7 +121,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.end_headers()
-        self.wfile.write(PAGE)
+        self.wfile.write(self._framed() if self.path.startswith("/framed") else PAGE)
+
+    def _framed(self) -> bytes:
+        """The page in a frame of another site, which is another process of the browser's."""
+        port, query = self.connection.getsockname()[1], urlsplit(self.path).query
+        return f'<!doctype html><iframe src="http://localhost:{port}/?{html.escape(query)}"></iframe>'.encode()
 
     def log_message(self, format: str, *args: Any) -> None:
         """Says nothing."""
@@ -117,7 +134,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 @contextmanager
 def page_server() -> Iterator[str]:
-    """The URL of the page; `?broker=ws://…&asset=A,B` says to whom it talks and of what."""
+    """The page's URL; `?broker=ws://…&assets=A,B` says to whom it talks and of what, `framed?…` has it in a frame."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -89,6 +89,31 @@ def test_it_asks_to_be_attached_to_every_page_and_to_hear_its_network() -> None:
     assert take(made, other) == []
 
 
+@pytest.mark.parametrize("kind", ["page", "iframe", "worker", "shared_worker", "service_worker"])
+def test_whatever_may_open_a_socket_is_heard(kind: str) -> None:
+    target = {"type": kind, "targetId": "T"}
+    found = message("Target.attachedToTarget", "a page's session", sessionId="S", targetInfo=target)
+    assert commands(take(decoder(), found)) == [("Network.enable", "S"), ("Target.setAutoAttach", "S")]
+
+
+def test_a_target_that_several_others_bring_is_heard_once() -> None:
+    made = decoder()
+    assert commands(take(made, attached("S1", "T1"))) != []
+    assert take(made, attached("S2", "T1")) == []
+    take(made, message("Target.detachedFromTarget", "", sessionId="S2"))
+    assert take(made, attached("S3", "T1")) == []
+    take(made, message("Target.detachedFromTarget", "", sessionId="S1"))
+    assert commands(take(made, attached("S4", "T1"))) != []
+
+
+def test_a_page_that_makes_up_long_names_fills_no_memory() -> None:
+    made = decoder()
+    long = orjson.dumps([["A" * 100_000, 1756866774.962, 0.5]])
+    (rows,) = take(made, heard("R", HEADER), heard("R", long))
+    assert isinstance(rows, LiveRows)  # refused further on, by name
+    assert doubted(told(made, message("Network.webSocketClosed", requestId="R"))) == []
+
+
 def test_text_and_base64_frames_of_a_page_become_ticks() -> None:
     made = decoder("po.market")
     events = take(made, created("R", "wss://demo.po.market/"), heard("R", HEADER), heard("R", TICK))

@@ -25,7 +25,7 @@ from tickwire.market.wire import (
     Opened,
     Send,
 )
-from tickwire.market.wire.pocketoption import PocketOptionDecoder
+from tickwire.market.wire.pocketoption import MAX_ATTACHED, PocketOptionDecoder
 
 SUCCESS = announced("successauth", b'{"id":1}')
 TICK = b'[["EURGBP_otc",1756866774.962,0.87852]]'
@@ -203,6 +203,15 @@ def test_more_attachments_than_any_event_has_are_refused_at_the_header() -> None
     events = opened().receive([text('4517-["updateStream",{"_placeholder":true,"num":0}]'), *stream(TICK)])
     assert bad_of(events) == [("17 attachments announced", 1)]
     assert rows_of(events) == [ROW]
+
+
+def test_attachments_that_wait_for_others_are_bounded_and_one_that_is_whole_is_not() -> None:
+    header = text('453-["unheard",{"_placeholder":true,"num":0}]')
+    one = opened()
+    events = one.receive([header, binary(b" " * MAX_ATTACHED), binary(b" ")])
+    assert bad_of(events) == [(f"attachments of over {MAX_ATTACHED} bytes", 1)]
+    assert rows_of(one.receive(stream(TICK))) == [ROW]
+    assert rows_of(one.receive(announced("updateStream", TICK + b" " * MAX_ATTACHED))) == [ROW]
 
 
 def test_a_payload_may_come_as_text() -> None:
