@@ -1,17 +1,18 @@
-"""How old ticks are when browsers have them: a paced feed, a relay, and many clients of `/ws` in a process of its own.
+"""How old ticks are when browsers have them: a paced feed, a relay, and many clients in a process of their own.
 
     .venv/bin/python benchmarks/fanout.py --clients 100 --rate 1000 --assets 10
     .venv/bin/python benchmarks/fanout.py --clients 1000 --rate 5000 --assets 1 --stalled 5
+    .venv/bin/python benchmarks/fanout.py --clients 100 --rate 1000 --assets 10 --over ws socket.io
 
-prints one JSON line. A tick's stamp is the moment of its sending; its age is told at the read that ends its frame. All
-clients watch all assets. The reader keeps what it reads and looks into it afterwards, so as to take little from the
-relay: it shares the machine's cores with it, and on a small one its own turns are part of the ages.
+prints one JSON line for each way that clients listen in: our WebSocket, and QuFLX's Socket.IO. A tick's stamp is the
+moment of its sending; its age is told at the read that ends its frame. All clients watch all assets. The reader keeps
+what it reads and looks into it afterwards, so as to take little from the relay: it shares the machine's cores with it,
+and on a small one its own turns are part of the ages.
 """
 
 import argparse
 import gc
 import json
-import re
 import resource
 import select
 import socket
@@ -22,30 +23,29 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+from fanout_speech import SPEECHES, Speech, connect
+
 from tickwire.runtime.cli.bench.scenario import Scenario, _end, _expect, _read_line, _start_feed, _start_redis
 
-TICK = re.compile(rb"\[(\d+),(\d+\.\d+),")
-OHLC = re.compile(rb'"n":(\d+)\}')
-HANDSHAKE = (
-    b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-)
 FIRST_S = 30.0
 QUIET_S = 1.5
-PING_BYTES = 2
+PING_BYTES = 3
+"""At most: what keeps a connection alive is no sign of ticks."""
 
 
 def main() -> None:
     options = parse()
     if options.read:
-        read(options)
+        read(options, SPEECHES[options.over[0]])
         return
-    with ExitStack() as stack:
-        print(json.dumps(measure(stack, options)))
+    for over in options.over:
+        with ExitStack() as stack:
+            print(json.dumps({"over": over, **measure(stack, options, over)}), flush=True)
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--over", nargs="+", choices=list(SPEECHES), default=["ws"], help="how clients listen")
     parser.add_argument("--clients", type=int, default=100)
     parser.add_argument("--stalled", type=int, default=0, help="clients beside them that read nothing")
     parser.add_argument("--rate", type=float, default=1000.0, help="ticks a second of the feed, over all assets")
@@ -56,7 +56,7 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def measure(stack: ExitStack, options: argparse.Namespace) -> dict[str, object]:
+def measure(stack: ExitStack, options: argparse.Namespace, over: str) -> dict[str, object]:
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tickwire-fanout-")))
     ticks = int(options.rate * options.seconds)
     redis = _start_redis(stack, folder)
@@ -74,7 +74,7 @@ def measure(stack: ExitStack, options: argparse.Namespace) -> dict[str, object]:
     port = line.split("http://127.0.0.1:")[1].split()[0]
     asked = ["--clients", str(options.clients), "--stalled", str(options.stalled), "--assets", str(options.assets)]
     reader = subprocess.Popen(
-        [sys.executable, __file__, "--read", port, "--ticks", str(ticks), *asked],
+        [sys.executable, __file__, "--read", port, "--over", over, "--ticks", str(ticks), *asked],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     stack.callback(_end, reader)
@@ -85,51 +85,34 @@ def measure(stack: ExitStack, options: argparse.Namespace) -> dict[str, object]:
     feed.stdin.flush()
     figures: dict[str, object] = json.loads(reader.stdout.readline())
     rss = Path(f"/proc/{relay.pid}/status").read_text().split("VmHWM:")[1].split()[0]
-    return {**figures, "relay_peak_mib": round(int(rss) / 1024, 1)}
+    return {**figures, "relay_peak_mib": round(int(rss) / 1024, 1), "relay_cpu_s": cpu_s(relay.pid)}
+
+
+def cpu_s(pid: int) -> float:
+    """Of the whole process so far, its start with it."""
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return round((int(user) + int(system)) / 100, 1)
 
 
 # -- the clients ---------------------------------------------------------------------------------------------------
 
 
-def read(options: argparse.Namespace) -> None:
+def read(options: argparse.Namespace, speech: Speech) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
-    wanted = b"".join(subscribe(f"BENCH{i}") for i in range(options.assets))
-    clients = [connect(options.read, wanted, options.assets) for _ in range(options.clients)]
-    stalled = [connect(options.read, wanted, options.assets) for _ in range(options.stalled)]
+    assets = [f"BENCH{i}" for i in range(options.assets)]
+    clients = [connect(options.read, speech, assets) for _ in range(options.clients)]
+    stalled = [connect(options.read, speech, assets) for _ in range(options.stalled)]
     print("connected", flush=True)
     gc.disable()
-    kept = receive(clients, options)
-    print(json.dumps(evaluate(kept, options, stalled)), flush=True)
-
-
-def subscribe(asset: str) -> bytes:
-    payload = json.dumps({"type": "subscribe", "asset": asset}).encode()
-    return b"\x81" + bytes([0x80 | len(payload)]) + b"\0\0\0\0" + payload  # masked with zeroes
-
-
-def connect(port: int, wanted: bytes, assets: int) -> socket.socket:
-    client = socket.create_connection(("127.0.0.1", port))
-    client.sendall(HANDSHAKE)
-    answer = b""
-    while b"\r\n\r\n" not in answer:
-        answer += client.recv(65536)
-    said = b""
-    while said.count(b'"subscribed"') < assets:
-        said = b""
-        client.sendall(wanted)
-        client.settimeout(1.0)
-        while said.count(b'"subscribed"') + said.count(b'"error"') < assets:
-            said += client.recv(65536)
-        time.sleep(0.0 if b'"error"' not in said else 0.2)
-    client.setblocking(False)
-    return client
+    kept = receive(clients, speech)
+    print(json.dumps(evaluate(kept, options, speech, stalled)), flush=True)
 
 
 Kept = dict[int, list[tuple[float, bytes]]]
 
 
-def receive(clients: list[socket.socket], options: argparse.Namespace) -> Kept:
+def receive(clients: list[socket.socket], speech: Speech) -> Kept:
     """What came to each, with the moment of its read, until nothing but pings came for a while."""
     poll = select.epoll()
     by_fd = {client.fileno(): client for client in clients}
@@ -145,13 +128,17 @@ def receive(clients: list[socket.socket], options: argparse.Namespace) -> Kept:
                 poll.unregister(fd)
                 continue
             kept[fd].append((now(), data))
+            if speech.asks is not None and speech.asks in data:
+                by_fd[fd].sendall(speech.answer)
             if len(data) > PING_BYTES:
                 last = max(last, now()) if begun else now()
                 begun = True
     return kept
 
 
-def evaluate(kept: Kept, options: argparse.Namespace, stalled: list[socket.socket]) -> dict[str, object]:
+def evaluate(
+    kept: Kept, options: argparse.Namespace, speech: Speech, stalled: list[socket.socket]
+) -> dict[str, object]:
     ages: list[float] = []
     got: list[int] = []
     conflated = 0
@@ -164,7 +151,7 @@ def evaluate(kept: Kept, options: argparse.Namespace, stalled: list[socket.socke
             at += len(piece)
             ends.append(at)
         seen, place, first, last = 0, 0, 0.0, 0.0
-        for tick in TICK.finditer(data):
+        for tick in speech.tick.finditer(data):
             seen += 1
             while ends[place] < tick.end():
                 place += 1
@@ -172,8 +159,8 @@ def evaluate(kept: Kept, options: argparse.Namespace, stalled: list[socket.socke
             first = first or moment
             last = moment
             if seen > options.ticks // 10:
-                ages.append((moment - float(tick[2])) * 1000)
-        summed = sum(int(each[1]) for each in OHLC.finditer(data))
+                ages.append((moment - float(tick["stamp"])) * 1000)
+        summed = sum(int(each[1]) for each in speech.summary.finditer(data)) if speech.summary else 0
         conflated += summed
         got.append(seen + summed)
         rates.append(got[-1] / max(last - first, 1e-9))

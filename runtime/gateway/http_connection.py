@@ -10,9 +10,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tickwire.runtime.gateway.admission import Places
 from tickwire.runtime.gateway.edge import SOCKET_IO
+from tickwire.runtime.gateway.stall import CutsStalled
 
 
-class HttpConnection(H11Protocol):
+class HttpConnection(CutsStalled, H11Protocol):
     def __init__(
         self,
         places: Places,
@@ -23,15 +24,14 @@ class HttpConnection(H11Protocol):
         **uvicorns: Any,
     ) -> None:
         """`socket_io` makes what takes over at an upgrade there. `head_s`: for a request's head to be whole; a
-        handshake of /ws is one. `stalled_s`: so long may written bytes wait without any room being made."""
+        handshake of /ws is one."""
         super().__init__(**uvicorns)
         self._places = places
         self._socket_io = socket_io
         self._head_s = head_s
-        self._stalled_s = stalled_s
+        self.stalled_s = stalled_s
         self._address: str | None = None
         self._head_timer: asyncio.TimerHandle | None = None
-        self._cut: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as its base
         super().connection_made(transport)
@@ -60,19 +60,6 @@ class HttpConnection(H11Protocol):
             self.ws_protocol_class = cast(type[asyncio.Protocol], self._socket_io)
         super().handle_websocket_upgrade(event)
 
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._cut = self.loop.call_later(self._stalled_s, self.transport.abort)
-
-    def resume_writing(self) -> None:
-        self._spare()
-        super().resume_writing()
-
-    def _spare(self) -> None:
-        if self._cut is not None:
-            self._cut.cancel()
-            self._cut = None
-
     def _await_head(self) -> None:
         self._head_timer = self.loop.call_later(self._head_s, self.transport.abort)
 
@@ -84,7 +71,7 @@ class HttpConnection(H11Protocol):
     def _leave(self) -> None:
         """It is no HTTP connection (any more)."""
         self._head_is_here()
-        self._spare()
+        self.spare()
         if self._address is not None:
             self._places.give_back(self._address)
             self._address = None

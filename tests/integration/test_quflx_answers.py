@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 
 import httpx
@@ -14,6 +15,7 @@ from support.tickwire_process import eventually
 from tickwire.messages.candles import Candle
 from tickwire.messages.lifecycle import AssetsAnnounced, AssetSelected, FeedChanged, LinkChanged
 from tickwire.messages.telemetry import ClientsMeasured
+from tickwire.runtime.gateway.quflx.websocket import SocketIoConnection
 from tickwire.runtime.gateway.services import ANSWER_S
 
 pytestmark = pytest.mark.timeout(60)
@@ -210,6 +212,33 @@ def test_either_spelling_ends_what_the_other_began(gateway: RunningGateway, clie
     assert '"redis_update"' in client.read()
     client.emit("check_status")
     assert '"backend_status"' in client.read()
+
+
+# -- ready frames
+
+
+@pytest.mark.parametrize("upgraded", [False, True], ids=["from the beginning", "after an upgrade"])
+def test_a_websocket_gets_ticks_as_frames_that_were_built_for_all(
+    gateway: RunningGateway, upgraded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[bytes] = []
+    write = SocketIoConnection.write_frames
+
+    def noting(connection: SocketIoConnection, frames: bytes) -> bool:
+        done = write(connection, frames)
+        written.extend([frames] * done)
+        return done
+
+    monkeypatch.setattr(SocketIoConnection, "write_frames", noting)
+    with ExitStack() as stack:
+        polling = stack.enter_context(RawPolling(gateway.url)).join() if upgraded else None
+        client = stack.enter_context(RawSocket(gateway.url, query=f"&sid={polling.sid}" if polling else ""))
+        client.upgrade() if upgraded else client.join()
+        client.emit("subscribe_redis_updates", {"asset": "EURUSD_otc"})
+        client.until("redis_subscribed")
+        gateway.tell(received(2, columns("EURUSD_otc", 4, 3)))
+        assert [client.until("redis_update")["data"]["seq"] for _ in range(3)] == [4, 5, 6]
+    assert [frames.count(b'"redis_update"') for frames in written] == [3]
 
 
 # -- restarts

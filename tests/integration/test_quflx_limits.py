@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 
 import httpx
 import pytest
@@ -196,6 +197,31 @@ def test_who_takes_nothing_is_cut_off_and_the_others_hear_all() -> None:
             small.tell(received(2, columns("A", 4, 5)))
             assert [quick.until("redis_update")["data"]["seq"] for _ in range(5)] == [4, 5, 6, 7, 8]
             assert stalled.is_ended()
+
+
+def test_a_slow_client_hears_what_it_hears_in_order_and_the_newest_in_the_end(gateway: RunningGateway) -> None:
+    few = [(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)]
+    with RawSocket(gateway.url, sockopt=few) as slow:
+        slow.join().emit("subscribe_redis_updates", {"asset": "A"})
+        slow.until("redis_subscribed")
+        numbers = iter(range(2, 100_000))
+
+        def is_behind() -> bool:
+            for number in islice(numbers, 10):
+                gateway.tell(received(number, columns("A", 4 + 40 * (number - 2), 40)))
+                gateway.settle()
+            return any(each.ticks_conflated for each in gateway.metrics.got(ClientsMeasured))
+
+        eventually(is_behind, "it is behind")
+        last = 3 + 40 * (next(numbers) - 2)
+        seqs = [slow.until("redis_update")["data"]["seq"]]
+        while seqs[-1] < last:
+            seqs.append(slow.until("redis_update")["data"]["seq"])
+        assert seqs == sorted(set(seqs))
+        assert seqs[0] == 4
+        assert len(seqs) < last - 3
+        slow.emit("check_status")
+        assert slow.until("backend_status")["clients"] == 1
 
 
 # -- what is told

@@ -56,6 +56,13 @@ class RawSocket:
         assert self.read().startswith("40{")
         return self
 
+    def upgrade(self) -> "RawSocket":
+        """Take over from polling, whose `sid` was shown in the query."""
+        self.send("2probe")
+        assert self.read() == "3probe"
+        self.send("5")
+        return self
+
     def send(self, frame: str | bytes) -> None:
         if isinstance(frame, bytes):
             self.socket.send_binary(frame)
@@ -107,7 +114,8 @@ class RawPolling:
         self.http = httpx.Client(base_url=url, trust_env=False, timeout=PATIENCE_S)
         opening = self.http.get("/socket.io/?EIO=4&transport=polling")
         assert opening.status_code == 200, opening.text
-        self.path = f"/socket.io/?EIO=4&transport=polling&sid={json.loads(opening.text[1:])['sid']}"
+        self.sid = json.loads(opening.text[1:])["sid"]
+        self.path = f"/socket.io/?EIO=4&transport=polling&sid={self.sid}"
 
     def __enter__(self) -> "RawPolling":
         return self

@@ -15,14 +15,26 @@ class Engine:
     """One Engine.IO socket: only its queue."""
 
     def __init__(self) -> None:
-        self.closed = self.closing = False
+        self.closed = self.closing = self.upgraded = self.upgrading = False
         self.queue = SendQueue()
 
     def take_all(self) -> list[str]:
         taken = []
         while not self.queue.empty():
             taken.append(self.queue.get_nowait().data)
+            self.queue.task_done()
         return taken
+
+    def listen(self) -> list[bytes]:
+        """By a WebSocket from now on; what is written to it."""
+        written: list[bytes] = []
+
+        def write(frames: bytes) -> bool:
+            written.append(frames)
+            return True
+
+        self.upgraded, self.queue.write = True, write
+        return written
 
 
 class Stage:
@@ -88,6 +100,80 @@ def test_what_is_owed_comes_before_what_is_newer() -> None:
         assert slow.queue.empty(), "the newer one took the place of the owed one"
         stage.outlet.settle()
         assert [each.rpartition(",")[2] for each in slow.take_all()] == ["500]"]
+
+    asyncio.run(play())
+
+
+def test_a_websocket_with_nothing_before_it_gets_the_same_ready_frames_as_all_others() -> None:
+    async def play() -> None:
+        stage = Stage()
+        one, two, polling = await stage.client("one"), await stage.client("two"), await stage.client("polling")
+        written = [one.listen(), two.listen()]
+        assert stage.outlet.to_room("room", "redis_update", 7, 8, subject="a") == 6
+        expected = b'\x81\x1442["redis_update",7]\x81\x1442["redis_update",8]'
+        assert written == [[expected], [expected]]
+        assert written[0][0] is written[1][0]
+        assert polling.take_all() == ['2["redis_update",7]', '2["redis_update",8]']
+
+    asyncio.run(play())
+
+
+def test_nothing_is_written_past_what_waits_or_is_on_its_way() -> None:
+    async def play() -> None:
+        stage = Stage()
+        client = await stage.client("client")
+        written = client.listen()
+        stage.outlet.to_room("room", "redis_subscribed", "a")
+        stage.say(1)
+        assert client.queue.get_nowait().data == '2["redis_subscribed","a"]'
+        assert client.queue.get_nowait().data == '2["redis_update",1]'
+        client.queue.task_done()
+        stage.say(2)  # the writer has taken the one before it, and not written it yet
+        assert written == []
+        assert client.take_all() == ['2["redis_update",2]']
+        client.queue.task_done()
+        stage.say(3)
+        assert written == [b'\x81\x1442["redis_update",3]']
+
+    asyncio.run(play())
+
+
+def test_what_is_owed_is_not_overtaken_by_ready_frames() -> None:
+    async def play() -> None:
+        stage = Stage()
+        client = await stage.client("client")
+        for number in range(BEHIND_PACKETS + 5):
+            stage.say(number)
+        written = client.listen()
+        client.take_all()
+        stage.say(500)
+        stage.outlet.settle()
+        assert (written, [each.rpartition(",")[2] for each in client.take_all()]) == ([], ["500]"])
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("state", [{"upgraded": False}, {"upgraded": True, "upgrading": True}])
+def test_before_an_upgrade_is_done_packets_are_for_polling(state: dict[str, bool]) -> None:
+    async def play() -> None:
+        stage = Stage()
+        client = await stage.client("client")
+        written = client.listen()
+        for name, value in state.items():
+            setattr(client, name, value)
+        stage.say(1)
+        assert (written, client.take_all()) == ([], ['2["redis_update",1]'])
+
+    asyncio.run(play())
+
+
+def test_what_may_hold_a_secret_goes_by_the_edge() -> None:
+    async def play() -> None:
+        stage = Stage()
+        client = await stage.client("client")
+        written = client.listen()
+        stage.outlet.to_room("room", "system_status", {"details": "of an error"})
+        assert (written, client.queue.qsize()) == ([], 1)
 
     asyncio.run(play())
 

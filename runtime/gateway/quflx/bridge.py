@@ -6,7 +6,7 @@ and in the spelling that the client used, which is the spelling it hears.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Literal
 
@@ -32,6 +32,8 @@ MOST_APIECE = 50
 """Ticks of one turn that each get a packet; of more, the last stands for all, its minute covers them."""
 
 Kind = Literal["updates", "stream", "market"]
+Tick = tuple[int, float, float, Candle | None]
+"""seq, seconds UTC, price, and the minute that it is part of."""
 
 
 def room_of(kind: Kind, asset: str, name: str) -> str:
@@ -171,24 +173,26 @@ class Bridge:
             follow.relearning = asyncio.create_task(self._learn_minute(frame.asset))
             return
         for piece in frame.pieces:
-            rows = orjson.loads(b"[%b]" % piece.rows)
-            skipped = max(0, len(rows) - MOST_APIECE)
-            self._fanout.conflated += skipped
-            for at, (seq, timestamp, price) in enumerate(rows):
-                minute = follow.minutes.add(_us(timestamp), float(price))
-                if at >= skipped:
-                    self._say_tick(follow, piece, (seq, timestamp, price), minute)
+            ticks = [
+                (seq, timestamp, price, follow.minutes.add(_us(timestamp), float(price)))
+                for seq, timestamp, price in orjson.loads(b"[%b]" % piece.rows)
+            ]
+            self._fanout.conflated += max(0, len(ticks) - MOST_APIECE)
+            self._say_ticks(follow, piece, ticks[-MOST_APIECE:])
         self._pay()
 
-    def _say_tick(self, follow: Follow, piece: TicksOut, row: tuple[int, float, float], minute: Candle | None) -> None:
-        if minute is not None:  # else it is over a minute late, and no chart has room for it
-            self._say(
-                follow, "updates", piece.asset, "redis_update", lambda name: shapes.redis_update(name, *row, minute)
-            )
-        _, timestamp, price = row
+    def _say_ticks(self, follow: Follow, piece: TicksOut, ticks: Sequence[Tick]) -> None:
+        self._say(
+            follow, "updates", piece.asset, "redis_update",
+            lambda name: [
+                shapes.redis_update(name, seq, timestamp, price, minute)
+                for seq, timestamp, price, minute in ticks
+                if minute is not None  # else it is over a minute late, and no chart has room for it
+            ],
+        )  # fmt: skip
         self._say(
             follow, "market", piece.asset, "market_data",
-            lambda name: shapes.market_tick(name, timestamp, price, piece.source),
+            lambda name: [shapes.market_tick(name, timestamp, price, piece.source) for _, timestamp, price, _ in ticks],
         )  # fmt: skip
 
     def put_candle(self, candle: CandleOut, _frame: bytes) -> None:
@@ -196,21 +200,22 @@ class Bridge:
         if follow is None:
             return
         said: dict[str, Any] = orjson.loads(candle.payload)
-        self._say(follow, "stream", candle.asset, "candle_update", lambda name: shapes.candle_update(name, said))
+        self._say(follow, "stream", candle.asset, "candle_update", lambda name: [shapes.candle_update(name, said)])
         if said["is_closed"]:
             self._say(
-                follow, "market", candle.asset, "market_data", lambda name: shapes.market_candle(name, said),
+                follow, "market", candle.asset, "market_data", lambda name: [shapes.market_candle(name, said)],
                 about="candle",
             )  # fmt: skip
         self._pay()
 
     def _say(
-        self, follow: Follow, kind: Kind, asset: str, event: str, build: Callable[[str], object], about: str = "tick"
-    ) -> None:
+        self, follow: Follow, kind: Kind, asset: str, event: str, build: Callable[[str], Sequence[object]],
+        about: str = "tick",
+    ) -> None:  # fmt: skip
         """To all who hold it in this way, in each one's spelling. A slow one gets the latest `about` each."""
         for name in follow.names(kind):
             subject = f"{kind}:{about}:{asset}"
-            self._written += self._outlet.to_room(room_of(kind, asset, name), event, build(name), subject=subject)
+            self._written += self._outlet.to_room(room_of(kind, asset, name), event, *build(name), subject=subject)
         if self._written:
             self._fanout.line_up(self)
 

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import socketio
+from starlette.types import Scope
 
 from tickwire.runtime.gateway.admission import Allowance, Limits, Places
 from tickwire.runtime.gateway.quflx.packets import BadPacket, Event, Greeting, read_message
+from tickwire.runtime.gateway.quflx.websocket import writer_of
 
 MOST_HELD_BYTES = 2 * 1024 * 1024
 """Of one client's requests that wait for their turn."""
@@ -65,8 +67,15 @@ class Doorway:
             return "too many connections; try again later"
         allowance = Allowance(self._limits.messages_burst, self._limits.messages_per_s, _now())
         self._callers[sid] = Caller(address, allowance)
+        self.attach(sid, request["asgi.scope"])
         await self._socketio["connect"](sid, request)
         return None
+
+    def attach(self, sid: str, scope: Scope) -> None:
+        """Note the WebSocket that the connection has, or is about to have by an upgrade."""
+        socket = self._sockets.get(sid)
+        if socket is not None and not socket.upgraded:
+            socket.queue.write = writer_of(scope)
 
     async def _disconnect(self, sid: str, reason: str) -> None:
         caller = self._callers.pop(sid, None)

@@ -25,13 +25,15 @@ class Gate:
     """An ASGI application around another."""
 
     def __init__(
-        self, app: ASGIApp, sids: Container[str], has_room: Callable[[str], bool], refused: Callable[[], None]
-    ) -> None:
+        self, app: ASGIApp, sids: Container[str], has_room: Callable[[str], bool], refused: Callable[[], None],
+        on_upgrade: Callable[[str, Scope], None],
+    ) -> None:  # fmt: skip
         """`sids`: connections that there are; `has_room` tells of an address whether it may have one more."""
         self._app = app
         self._sids = sids
         self._has_room = has_room
         self._refused = refused
+        self._on_upgrade = on_upgrade
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         query = parse_qs(scope["query_string"].decode("latin-1"))
@@ -42,6 +44,7 @@ class Gate:
         elif "sid" not in query and not self._has_room(client[0] if client else ""):
             await self._refuse(scope, send, 503, "too many connections; try again later")
         elif scope["type"] == "websocket":
+            self._on_upgrade(query.get("sid", [""])[0], scope)
             await self._app(scope, self._good_frames(receive, send), send)
         elif scope["method"] == "POST" and query.get("sid", [""])[0] in self._sids:
             await self._post(scope, receive, send)

@@ -1,10 +1,14 @@
 """Writes Socket.IO packets to those in a room: encoded once, never waited for, bounded for each. In the event loop.
 
+What ticks and candles say holds no secret, so a WebSocket that has nothing waiting gets it as frames that were built
+for all, as one of /ws does; everything else, and everybody else, goes through engineio's queues and the edge.
+
 A client that lets packets wait gets the latest of each subject once it can take it; one that takes nothing for too
 long is sent away. What a conflated `redis_update` says of the minute covers the ticks that it stands for.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -13,9 +17,22 @@ from engineio.packet import MESSAGE
 from engineio.packet import Packet as EnginePacket
 from socketio.packet import ACK, EVENT
 
+from tickwire.runtime.gateway.frames import text_frame
+
 NAMESPACE = "/"
 SLOW_BEATS = 10
 """Seconds for which a client may be behind without once catching up."""
+
+
+class Packets:
+    """Of one event, for everybody who gets them."""
+
+    def __init__(self, event: str, said: Sequence[object]) -> None:
+        self.each = [EnginePacket(MESSAGE, f"{EVENT}{orjson.dumps([event, data]).decode()}") for data in said]
+
+    @cached_property
+    def frames(self) -> bytes:
+        return b"".join([text_frame(packet.encode().encode()) for packet in self.each])
 
 
 class Outlet:
@@ -29,13 +46,16 @@ class Outlet:
         """Client → for how many beats it has owed packets."""
         self.conflated = 0
 
-    def to_room(self, room: str, event: str, data: object, *, subject: str | None = None) -> int:
-        """To all in a room; packets of one `subject` may be conflated. Returns how many got it."""
-        packet = None
+    def to_room(self, room: str, event: str, *said: object, subject: str | None = None) -> int:
+        """A packet for each of `said` to all in a room; those of one `subject`, ticks or candles, may be conflated.
+
+        Returns how many were not.
+        """
+        packets = None
         count = 0
         for sid, engine_sid in list(self._server.manager.get_participants(NAMESPACE, room)):
-            packet = packet or EnginePacket(MESSAGE, f"{EVENT}{orjson.dumps([event, data]).decode()}")
-            count += self._put(sid, engine_sid, packet, subject)
+            packets = packets or Packets(event, said)
+            count += self._put(sid, engine_sid, packets, subject)
         return count
 
     def acknowledge(self, engine_sid: str, number: int) -> None:
@@ -44,16 +64,20 @@ class Outlet:
         if socket is not None:
             socket.queue.put_nowait(EnginePacket(MESSAGE, f"{ACK}{number}[]"))
 
-    def _put(self, sid: str, engine_sid: str, packet: EnginePacket, subject: str | None) -> bool:
+    def _put(self, sid: str, engine_sid: str, packets: Packets, subject: str | None) -> int:
         socket = self._server.eio.sockets.get(engine_sid)
         if socket is None or socket.closed or socket.closing:
-            return False
-        if subject is not None and (socket.queue.behind or subject in self._owed.get(sid, ())):
-            self._owed.setdefault(sid, {})[subject] = packet
-            self.conflated += 1
-            return False
-        socket.queue.put_nowait(packet)
-        return True
+            return 0
+        owes = subject is not None and subject in self._owed.get(sid, ())
+        if subject is not None and not owes and _is_websocket(socket) and socket.queue.write_past(packets.frames):
+            return len(packets.each)
+        for place, packet in enumerate(packets.each):
+            if subject is not None and (owes or socket.queue.behind):
+                self._owed.setdefault(sid, {})[subject] = packets.each[-1]
+                self.conflated += len(packets.each) - place
+                return place
+            socket.queue.put_nowait(packet)
+        return len(packets.each)
 
     def settle(self) -> bool:
         """Pay what is owed to those who can take it; whether more is owed."""
@@ -83,3 +107,8 @@ class Outlet:
     def _socket(self, sid: str) -> Any:
         engine_sid = self._server.manager.eio_sid_from_sid(sid, NAMESPACE)
         return self._server.eio.sockets.get(engine_sid) if engine_sid is not None else None
+
+
+def _is_websocket(socket: Any) -> bool:
+    """And not on its way to become one: till then its client listens by polling."""
+    return bool(socket.upgraded and not socket.upgrading)

@@ -1,6 +1,7 @@
 """What waits to be sent to one client: counted in bytes and bounded. In the event loop."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 BEHIND_PACKETS = 64
@@ -16,6 +17,9 @@ class SendQueue(asyncio.Queue[Any]):
     def _init(self, maxsize: int) -> None:
         super()._init(maxsize)
         self.held = 0
+        self._under_way = 0
+        self.write: Callable[[bytes], bool] | None = None
+        """Writes ready frames to its WebSocket, where it has one that takes them now; whether it did."""
         self.overflowed = False
         """It was given more than it holds. The client has missed something and must go."""
 
@@ -25,12 +29,22 @@ class SendQueue(asyncio.Queue[Any]):
             self.overflowed = True
             return
         self.held += size
+        self._under_way += 1
         super()._put(packet)
 
     def _get(self) -> Any:
         packet = super()._get()
         self.held -= _size(packet)
         return packet
+
+    def task_done(self) -> None:
+        """engineio's writer has it, and does nothing else before it is written."""
+        super().task_done()
+        self._under_way -= 1
+
+    def write_past(self, frames: bytes) -> bool:
+        """Past engineio's writer, which is a task a client, if nothing is before them; whether it was done."""
+        return self.write is not None and not self._under_way and self.write(frames)
 
     @property
     def behind(self) -> bool:
@@ -45,6 +59,7 @@ class SendQueue(asyncio.Queue[Any]):
         """Forget what its client never took."""
         while not self.empty():
             self.get_nowait()
+            self.task_done()
         self.overflowed = False
 
 
