@@ -1,32 +1,37 @@
-"""`tickwire import` as users run it: beside a replay, killed in the middle, twice, into SQLite and Postgres."""
+"""`tickwire import` as users run it: beside a replay, killed in the middle, twice, into every store."""
 
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 from support.commands import command, succeed
 from support.recordings import CSV_ROWS, recording
-from support.store_engines import PostgresEngine
+from support.store_engines import PostgresEngine, SupabaseEngine
 from support.tickwire_process import clean_environment, count_stored, eventually, stored, tickwire
 
 pytestmark = pytest.mark.timeout(120)
 
 ROWS = 120_000
+KEY = "key-of-service"
 
 
-def large_file(folder: Path) -> Path:
+def large_file(folder: Path, rows: int = ROWS) -> Path:
     file = folder / "EURUSD_otc_20260105.csv"
-    lines = (f"{1_767_600_000 + row // 4},1.{row % 3 + 1}\n" for row in range(ROWS))
+    lines = (f"{1_767_600_000 + row // 4},1.{row % 3 + 1}\n" for row in range(rows))
     file.write_text("time,price\n" + "".join(lines))
     return file
 
 
-def import_until_it_is_killed(file: Path, folder: Path, *store: str) -> None:
+def import_until_it_is_killed(
+    file: Path, folder: Path, *store: str, environment: Mapping[str, str] | None = None
+) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "tickwire.runtime.cli", "import", str(file), "--data-dir", "data", *store],
-        cwd=folder, env=clean_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        cwd=folder, env=clean_environment() | dict(environment or {}), stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
         eventually(lambda: list((folder / "data" / "imports").glob("*.json")), "a position is kept")
@@ -65,6 +70,24 @@ def test_postgres_gets_every_row_once_though_the_import_is_killed_and_run_twice_
         assert (count, distinct) == (ROWS, ROWS)
 
 
+def test_supabase_gets_every_row_once_though_the_import_is_killed_and_run_twice_more(
+    project: SupabaseEngine, tmp_path: Path
+) -> None:
+    file, key = large_file(tmp_path, ROWS // 6), {"SUPABASE_SERVICE_ROLE_KEY": KEY}
+    store = ("--store", f"supabase+{project.url}")
+    import_until_it_is_killed(file, tmp_path, *store, environment=key)
+    before = len(project.rows())
+    assert 0 < before < ROWS // 6
+    done = command("import", str(file), "--data-dir", "data", "--json", *store, folder=tmp_path, environment=key)
+    report = report_of(done.stdout)
+    assert (report["rows"], report["resumed_at_line"] > 0) == (ROWS // 6, True)  # type: ignore[operator]
+    succeed("import", str(file), "--data-dir", "data", *store, folder=tmp_path, environment=key)
+    uids = [uid for uid, *_ in project.rows()]
+    assert (len(uids), len(set(uids))) == (ROWS // 6, ROWS // 6)
+    kept = [path.read_text() for path in (tmp_path / "data").rglob("*.json")]
+    assert KEY not in "".join([done.stdout, done.stderr, *kept])
+
+
 @pytest.mark.parametrize("name", sorted(CSV_ROWS))
 def test_an_import_and_a_replay_of_one_recorded_csv_are_the_same_rows(name: str, tmp_path: Path) -> None:
     path = recording(f"ticks/{name}")
@@ -88,11 +111,15 @@ def test_an_import_runs_beside_a_relay_on_the_same_directory(tmp_path: Path) -> 
     assert pairs.count("EURUSD_otc") == CSV_ROWS[path.name]
 
 
-def test_recorded_candles_are_imported_into_postgres(database: PostgresEngine, tmp_path: Path) -> None:
-    path = recording("candles/AEDCNY_otc_1m_2025_10_25_09_55_35.csv")
-    store = ("--store", database.server.dsn(database.dsn.rpartition("/")[2], user="writer"))
-    succeed("import", str(path), "--data-dir", "data", *store, folder=tmp_path)
-    kept = database.store()
+@pytest.mark.parametrize("kind", ["postgres", "supabase"])
+def test_recorded_candles_are_imported(kind: str, make: Callable[[str], PostgresEngine], tmp_path: Path) -> None:
+    engine = make(kind)
+    url = engine.server.dsn(engine.dsn.rpartition("/")[2], user="writer")
+    store = ("--store", f"supabase+{engine.url}" if isinstance(engine, SupabaseEngine) else url)
+    path, key = recording("candles/AEDCNY_otc_1m_2025_10_25_09_55_35.csv"), {"SUPABASE_SERVICE_ROLE_KEY": KEY}
+    for _ in range(2):
+        succeed("import", str(path), "--data-dir", "data", *store, folder=tmp_path, environment=key)
+    kept = engine.store()
     kept.open()
     candles = kept.candles("AEDCNY_otc", "1m", 0, 2_000_000_000, 500)
     assert len(candles) == 100
