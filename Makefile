@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+WORKERS ?= 2
 
 .PHONY: help setup run test web page lint types format lock clean bench prove
 
@@ -22,8 +23,8 @@ $(VENV)/.ready: pyproject.toml requirements-dev.lock scripts/link_typing.py
 run: setup  ## relay the simulated broker on the embedded Redis; ARGS="…" are flags of `tickwire run`
 	$(BIN)/tickwire run $(ARGS)
 
-test: setup  ## all tests; ARGS="…" go to pytest
-	$(BIN)/python -m pytest $(ARGS)
+test: setup  ## all tests, two files at a time (WORKERS=1: one); ARGS="…" go to pytest
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 web:  ## the React hooks: types, tests, build (needs Node 20)
 	npm ci --prefix web --ignore-scripts --no-audit --no-fund --loglevel=error

@@ -17,6 +17,7 @@ settings.register_profile(
 )
 settings.load_profile("steady")
 
+FIGURES = "figures"
 ENDING_S = 10.0
 """What was told to end may take so long on a busy machine."""
 
@@ -26,14 +27,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture
-def report(capsys: pytest.CaptureFixture[str]) -> Callable[[object], None]:
-    """Prints figures, past pytest's capturing."""
+def report(
+    capsys: pytest.CaptureFixture[str], record_property: Callable[[str, object], None]
+) -> Callable[[object], None]:
+    """Prints figures, past pytest's capturing, and once more at the end: what a worker process prints nobody sees."""
 
     def say(figures: object) -> None:
+        record_property(FIGURES, str(figures))
         with capsys.disabled():
             print(f"\n{figures}")  # noqa: T201 - figures are to be seen
 
     return say
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [each for kind in terminalreporter.stats.values() for each in kind if isinstance(each, pytest.TestReport)]
+    figures = [
+        value for each in reports if each.when == "call" for key, value in each.user_properties if key == FIGURES
+    ]
+    if figures:
+        terminalreporter.section("figures")
+        for each in figures:
+            terminalreporter.write_line(str(each))
 
 
 @pytest.fixture(scope="session", autouse=True)
