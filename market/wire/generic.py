@@ -11,9 +11,10 @@ Whatever else is JSON is an exchange's chatter and ignored; what is no JSON is m
 from collections.abc import Sequence
 from typing import Any
 
-from tickwire.market.wire import Event, Frame, Ignored, LiveRows, Malformed, Opened, Send
+from tickwire.market.wire import Event, Frame, Ignored, LiveRows, Malformed
 from tickwire.market.wire.columns import JOIN_FROM, ROW, ROWS, joined_rows
 from tickwire.market.wire.jsontext import event_name, malformed, read_json
+from tickwire.market.wire.told_once import ToldOnce
 
 ASSET_FIELDS = ("asset", "symbol", "pair")
 PRICE_FIELDS = ("price", "last", "p")
@@ -21,10 +22,8 @@ TIME_FIELDS = ("timestamp", "ts", "time", "t")
 NAME_FIELDS = ("event", "type", "e", "channel", "op")
 """What a message that is no tick calls itself."""
 
-SILENCE_LIMIT_S = 60.0
 
-
-class JsonDecoder:
+class JsonDecoder(ToldOnce):
     """One connection (a `Decoder`)."""
 
     def __init__(
@@ -37,34 +36,14 @@ class JsonDecoder:
         subscribe: str | None = None,
     ) -> None:
         """Field names are looked for among the usual ones where None; `id_field` holds the venue's own trade id."""
+        super().__init__(subscribe)
         self._asset_fields = (asset_field,) if asset_field else ASSET_FIELDS
         self._price_fields = (price_field,) if price_field else PRICE_FIELDS
         self._time_fields = (time_field,) if time_field else TIME_FIELDS
         self._id_field = id_field
-        self._subscribe = subscribe
-        self._opened = False
-
-    @property
-    def silence_limit_s(self) -> float:
-        return SILENCE_LIMIT_S
-
-    def greeting(self) -> Sequence[Send]:
-        return (Send(self._subscribe),) if self._subscribe else ()
-
-    def due(self, now: float) -> Sequence[Send]:
-        return ()
-
-    def subscribe(self, asset: str) -> Sequence[Send]:
-        return ()  # one `subscribe=` for all, sent at the start
-
-    def unsubscribe(self, asset: str) -> Sequence[Send]:
-        return ()
 
     def receive(self, frames: Sequence[Frame]) -> Sequence[Event]:
-        events: list[Event] = []
-        if frames and not self._opened:
-            self._opened = True
-            events.append(Opened())
+        events = self._open(frames)
         payloads = [payload for _, payload in frames]
         if len(payloads) >= JOIN_FROM or (payloads and len(payloads[0]) > _LARGE):
             for opening in (ROWS, ROW):

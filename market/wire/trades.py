@@ -8,10 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tickwire.market.wire import Event, Frame, Ignored, LiveRows, Malformed, Opened, Send
+from tickwire.market.wire import Event, Frame, Ignored, LiveRows, Malformed
 from tickwire.market.wire.jsontext import event_name, malformed, read_json
-
-SILENCE_LIMIT_S = 60.0
+from tickwire.market.wire.told_once import ToldOnce
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,37 +27,17 @@ Reader = Callable[[Any], Sequence[Trade] | str]
 """From a message to its trades, or to the name of what it is instead. Raises nothing on any JSON."""
 
 
-class TradesDecoder:
+class TradesDecoder(ToldOnce):
     """One connection (a `Decoder`)."""
 
     def __init__(self, read: Reader, *, with_ids: bool, subscribe: str | None = None) -> None:
         """`with_ids`: each trade has an id of the venue's own; `subscribe` is sent on connect."""
+        super().__init__(subscribe)
         self._read = read
         self._with_ids = with_ids
-        self._subscribe = subscribe
-        self._opened = False
-
-    @property
-    def silence_limit_s(self) -> float:
-        return SILENCE_LIMIT_S
-
-    def greeting(self) -> Sequence[Send]:
-        return (Send(self._subscribe),) if self._subscribe else ()
-
-    def due(self, now: float) -> Sequence[Send]:
-        return ()
-
-    def subscribe(self, asset: str) -> Sequence[Send]:
-        return ()  # one message for all, sent at the start
-
-    def unsubscribe(self, asset: str) -> Sequence[Send]:
-        return ()
 
     def receive(self, frames: Sequence[Frame]) -> Sequence[Event]:
-        events: list[Event] = []
-        if frames and not self._opened:
-            self._opened = True
-            events.append(Opened())
+        events = self._open(frames)
         trades: list[Trade] = []
         others: list[Ignored | Malformed] = []
         for _, payload in frames:

@@ -16,6 +16,8 @@ from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
+from tickwire.runtime.feeds.waker import Waker
+
 HANDSHAKE_S = 5.0
 STOP_S = 5.0
 SEND_BUFFER = 262_144
@@ -29,27 +31,6 @@ class ClientGone(Exception):
     def __init__(self, sent: int = 0) -> None:
         super().__init__("client gone")
         self.sent = sent
-
-
-class Waker:
-    """Ends a `select` in another thread."""
-
-    def __init__(self) -> None:
-        self.ear, self._mouth = socket.socketpair()
-        self.ear.setblocking(False)
-        self._mouth.setblocking(False)
-
-    def wake(self) -> None:
-        with suppress(OSError):  # full: a wake is pending; closed: nobody waits
-            self._mouth.send(b"w")
-
-    def clear(self) -> None:
-        with suppress(BlockingIOError):
-            self.ear.recv(4096)
-
-    def close(self) -> None:
-        self.ear.close()
-        self._mouth.close()
 
 
 class LoopbackClient:

@@ -19,9 +19,13 @@ _JITTER = 0.8
 _JITTER_FROM_MS = 5.0
 """Closer ticks are evenly spaced: jitter must not make two stamps equal."""
 _CANDLE_SAMPLES = 120
-_PRICES: Mapping[str, float] = MappingProxyType(
-    {"EURUSD": 1.0845, "GBPUSD": 1.2710, "USDJPY": 149.35, "AUDUSD": 0.6583, "EURGBP": 0.8532, "USDCAD": 1.3571}
-)
+_DOLLARS: Mapping[str, float] = MappingProxyType(
+    {
+        "USD": 1.0, "EUR": 1.0845, "GBP": 1.2710, "AUD": 0.6583, "NZD": 0.6021, "CAD": 1 / 1.3571, "CHF": 1 / 0.8954,
+        "JPY": 1 / 149.35, "BTC": 43_250.0, "ETH": 2_280.0,
+    }
+)  # fmt: skip
+"""What one of a currency costs: a pair is as dear as its two make it, so that crosses agree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class Walk:
         """`rate` is ticks a second, at most 1000."""
         self._seed = int.from_bytes(blake2b(f"{seed}:{asset}".encode(), digest_size=8).digest(), "big")
         self._interval_ms = 1000.0 / rate
-        self._base = _PRICES.get(asset.removesuffix("_otc"), 0.5 + (self._seed % 10_000) / 5_000)
+        self._base = _usual_price(asset) or 0.5 + (self._seed % 10_000) / 5_000
         self._digits = 3 if self._base > 20 else 5
         strengths = [_VOLATILITY * math.sqrt(period / 1000) for period in _PERIODS_MS]
         self._scales = [
@@ -95,6 +99,12 @@ class _Scale:
             self._left = _noise(self._seed, cell) * self._strength
             self._right = _noise(self._seed, cell + 1) * self._strength
         return self._left + (self._right - self._left) * rest / self._period
+
+
+def _usual_price(asset: str) -> float | None:
+    """About what the pair costs; None of what is no pair of known currencies."""
+    bought, sold = _DOLLARS.get(asset[:3]), _DOLLARS.get(asset[3:].removesuffix("_otc"))
+    return bought / sold if bought and sold else None
 
 
 def _noise(seed: int, place: int) -> float:

@@ -242,6 +242,14 @@ def test_the_market_is_the_same_for_the_same_seed_and_another_for_another() -> N
     assert max(steps) < 0.001  # in small steps
 
 
+@pytest.mark.parametrize(
+    ("asset", "about"),
+    [("EURUSD_otc", 1.0845), ("USDJPY", 149.35), ("EURJPY_otc", 161.97), ("EURGBP", 0.8533), ("AUDCAD_otc", 0.8934)],
+)
+def test_a_pair_costs_about_what_its_currencies_make_it(asset: str, about: float) -> None:
+    assert Walk(asset, seed=1, rate=2).price_at(1_700_000_000_000) == pytest.approx(about, rel=0.02)
+
+
 def test_many_assets_at_a_high_rate_arrive_whole_and_in_order() -> None:
     clock = SteppedClock()
     with broker(clock, rate=1000.0) as made, trader(made) as client:

@@ -95,7 +95,7 @@ def test_figures_add_up() -> None:
 def test_stored_candles_are_what_accepted_ticks_come_to_while_redis_and_store_come_and_go() -> None:
     """Longer runs without crashes, in which buckets end that were seen whole."""
     rates = Rates(redis_call=0.01, redis_event=0.005, store_call=0.05, store_event=0.004, feed=0.002)
-    worlds = [World(seed, rates).run(turns=6000) for seed in range(1, 6)]
+    worlds = [World(seed, rates).run(turns=6000) for seed in range(1, 7)]
     assert sum(world.live_candles for world in worlds) > 50
     assert all({key[1] for key in world.table.candles} >= {"15s", "1m"} for world in worlds)
 

@@ -5,6 +5,7 @@ that overlaps what was live, repeats, late ticks, rubbish. `Exchange` sends JSON
 two different ticks are often equal, and nothing is ever sent again.
 """
 
+from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -104,7 +105,7 @@ class SimSocket:
         self.ending = FeedClosed(reason)
 
 
-class Venue:
+class Venue(ABC):
     """One feed's far end. `dial` makes it a `FeedDialler` too."""
 
     def __init__(
@@ -141,15 +142,17 @@ class Venue:
             self.socket.cut()
             self.socket = None
 
+    @abstractmethod
     def greet(self, socket: SimSocket) -> None:
-        raise NotImplementedError
+        """Say what the venue says first."""
 
+    @abstractmethod
     def heard(self, socket: SimSocket, payload: str) -> None:
-        raise NotImplementedError
+        """A client says this."""
 
+    @abstractmethod
     def trade(self) -> None:
         """Some ticks happen."""
-        raise NotImplementedError
 
     def move(self, asset: str, *, coarse: int = 1) -> float:
         """The next price of an asset."""
