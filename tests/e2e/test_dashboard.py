@@ -135,6 +135,33 @@ def test_letters_change_the_view_and_the_back_button_takes_it_back(open_page: Op
         expect(page.get_by_role("dialog", name="Keys")).to_be_hidden()
 
 
+def test_single_keys_can_be_switched_off_and_stay_so(open_page: Open) -> None:
+    with nothing_to_complain(open_page()) as page:
+        settled(page)
+        page.keyboard.press("?")
+        page.get_by_role("checkbox", name="Letters, digits and signs act by themselves").press("Space")
+        page.keyboard.press("Escape")
+        for _ in range(2):
+            theme = page.locator("html").get_attribute("data-theme")
+            for key in ("t", "s", "1", "p", "/", "?"):
+                page.keyboard.press(key)
+            page.keyboard.press("End")
+            expect(chosen(page)).to_have_text("GBPUSD_otc")
+            expect(page.locator(".market")).to_be_visible()
+            expect(page.locator("html")).to_have_attribute("data-theme", str(theme))
+            expect(page.get_by_role("button", name="1m", exact=True)).to_have_attribute("aria-pressed", "true")
+            expect(page.get_by_role("button", name="Hold")).to_be_visible()
+            expect(page.get_by_role("searchbox")).not_to_be_focused()
+            page.keyboard.press("Home")
+            page.reload()
+            settled(page)
+        page.get_by_role("button", name="Keys and help").click()
+        page.get_by_role("checkbox").press("Space")
+        page.keyboard.press("Escape")
+        page.keyboard.press("s")
+        expect(page.locator(".system")).to_be_visible()
+
+
 def test_the_chosen_colours_stay_over_a_reload(open_page: Open) -> None:
     with nothing_to_complain(open_page(scheme="light")) as page:
         root = page.locator("html")

@@ -1,5 +1,6 @@
 """Each part of the page has an empty, a loading, a stale and an error state; what is wrong shows by word and sign."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -96,6 +97,32 @@ def test_a_search_without_a_match_says_what_it_looked_for(start: Start) -> None:
     expect(page.locator('[data-asset="EURUSD_otc"]')).to_be_visible()
 
 
+def test_the_watchlist_is_put_in_order_by_its_columns_and_stays_so(start: Start) -> None:
+    def candles(open_price: float) -> Any:
+        return {"candles": [candle(NOON - 43_200, open=open_price, timeframe="1d")]}
+
+    rates = {"AAA": 1.0, "BBB": 9.0, "CCC": 5.0}
+    page, _ = start(
+        answers={"api/v1/assets": {"assets": [asset(name, rate=rate) for name, rate in rates.items()]}}
+        | {f"api/v1/candles/{name}": candles(1.0 + place / 10) for place, name in enumerate(rates)}
+    )
+    names = page.locator("#assets [data-asset] b")
+    columns = page.get_by_role("group", name="Sort by")
+    expect(names).to_have_text(["AAA", "BBB", "CCC"], timeout=WAIT_MS)
+    columns.get_by_role("button", name="Rate").press("Enter")
+    expect(names).to_have_text(["BBB", "CCC", "AAA"])
+    columns.get_by_role("button", name="Rate descending").press("Enter")
+    expect(names).to_have_text(["AAA", "CCC", "BBB"])
+    columns.get_by_role("button", name="Day").click()
+    columns.get_by_role("button", name="Day descending").click()
+    expect(names).to_have_text(["CCC", "BBB", "AAA"], timeout=WAIT_MS)
+    page.locator("#assets").press("Home")
+    expect(page.locator("#asset-name")).to_have_text("CCC")
+    page.reload()
+    expect(names).to_have_text(["CCC", "BBB", "AAA"], timeout=WAIT_MS)
+    expect(columns.get_by_role("button", name="Day ascending")).to_have_attribute("aria-pressed", "true")
+
+
 def test_a_stale_asset_is_marked_in_words(start: Start) -> None:
     page, _ = start(answers={"api/v1/assets": {"assets": [asset(stale=True)]}})
     expect(page.locator('[data-asset="EURUSD_otc"]')).to_contain_text("stale", timeout=WAIT_MS)
@@ -129,6 +156,17 @@ def test_what_the_feed_no_longer_renews_is_marked_as_not_of_now(start: Start) ->
     says(page, "chart", STALE)
     says(page, "tape", STALE)
     expect(page.locator("#banner")).to_contain_text("The feed is stale")
+    expect(page.locator('[data-asset="EURUSD_otc"]')).to_contain_text("stale")
+
+
+def test_all_that_is_wrong_is_said_the_gravest_first(start: Start) -> None:
+    page, relay = start(feed="stale", redis="degraded")
+    banner = page.locator("#banner")
+    expect(banner).to_have_text(
+        re.compile(r"^The feed is stale: .* Redis is degraded: its other readers get none"), timeout=WAIT_MS
+    )
+    relay.say(type="status", feed="live", redis="degraded")
+    expect(banner).to_have_text(re.compile(r"^Redis is degraded: prices here go on"))
 
 
 def test_the_chart_counts_the_qualities_of_its_candles(start: Start) -> None:
@@ -354,7 +392,10 @@ def test_a_page_that_lost_its_relay_says_so_and_counts_to_the_next_attempt(start
     expect(page.locator("[data-price]")).to_have_text("1.0845", timeout=WAIT_MS)
     relay.sockets[-1].close(code=1013, reason="too many clients")
     expect(page.locator("#banner")).to_contain_text("Connection to the relay lost", timeout=WAIT_MS)
+    expect(page.locator('[data-asset="EURUSD_otc"]')).to_contain_text("stale")
+    expect(page.locator('[data-part="feed"] b')).to_have_text("–")
     expect(page.locator("#banner")).to_be_hidden(timeout=WAIT_MS)
+    expect(page.locator('[data-part="feed"] b')).to_have_text("live")
     assert len(relay.sockets) == 2
 
 

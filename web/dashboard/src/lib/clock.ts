@@ -1,23 +1,27 @@
-// The time, told to whoever shows it once a second: one timer for all of them.
+// The time, told to whoever shows it with each full second: one timer for all of them.
 
 import { useSyncExternalStore } from "react";
 
 const listeners = new Set<() => void>();
-let timer: ReturnType<typeof setInterval> | undefined;
+let timer: ReturnType<typeof setTimeout> | undefined;
 let now = Date.now();
+
+function plan(): void {
+  now = Date.now();
+  timer = setTimeout(() => {
+    plan();
+    for (const each of [...listeners]) each();
+  }, 1000 - (now % 1000));
+}
 
 function subscribe(listener: () => void): () => void {
   listeners.add(listener);
-  timer ??= setInterval(() => {
-    now = Date.now();
-    for (const each of [...listeners]) each();
-  }, 1000);
+  if (timer === undefined) plan();
   return () => {
     listeners.delete(listener);
-    if (listeners.size === 0) {
-      clearInterval(timer);
-      timer = undefined;
-    }
+    if (listeners.size > 0) return;
+    clearTimeout(timer);
+    timer = undefined;
   };
 }
 

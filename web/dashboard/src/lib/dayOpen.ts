@@ -73,6 +73,11 @@ export class DayOpens {
   }
 }
 
+/** In percent of today's open; undefined where one of both is not known. */
+export function changeSince(day: DayOpen | undefined, price: number | null | undefined): number | undefined {
+  return day?.open && typeof price === "number" ? ((price - day.open) / day.open) * 100 : undefined;
+}
+
 /** Its first second, UTC. */
 function today(): number {
   return Math.floor(Date.now() / 1000 / DAY_S) * DAY_S;

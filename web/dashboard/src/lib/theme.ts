@@ -1,54 +1,40 @@
 // Dark or light: as the system says, until the trader chooses. The style sheet reads `data-theme` of the root.
 
 import { useSyncExternalStore } from "react";
+import { Choice } from "./choice";
 
 export type Theme = "light" | "dark";
 
-const NAME = "tickwire.theme";
 const system = matchMedia("(prefers-color-scheme: dark)");
-const listeners = new Set<() => void>();
-let chosen = stored();
+const chosen = new Choice<Theme | null>("tickwire.theme", (kept) => (kept === "light" || kept === "dark" ? kept : null));
 
-function stored(): Theme | null {
-  try {
-    const kept = localStorage.getItem(NAME);
-    return kept === "light" || kept === "dark" ? kept : null;
-  } catch {
-    return null; // storage is off: the choice lasts as long as the page
-  }
+function current(): Theme {
+  return chosen.get() ?? (system.matches ? "dark" : "light");
 }
 
 function subscribe(listener: () => void): () => void {
-  listeners.add(listener);
-  return () => listeners.delete(listener);
-}
-
-function current(): Theme {
-  return chosen ?? (system.matches ? "dark" : "light");
+  const stop = chosen.subscribe(listener);
+  system.addEventListener("change", listener);
+  return () => {
+    stop();
+    system.removeEventListener("change", listener);
+  };
 }
 
 export function choose(theme: Theme): void {
-  chosen = theme;
-  try {
-    localStorage.setItem(NAME, theme);
-  } catch {
-    // storage is off
-  }
-  tell();
-}
-
-/** The root first: whoever hears of it reads the new colours from the style sheet. */
-function tell(): void {
-  document.documentElement.dataset.theme = current();
-  for (const listener of [...listeners]) listener();
+  chosen.set(theme);
 }
 
 export function useTheme(): Theme {
   return useSyncExternalStore(subscribe, current);
 }
 
-/** Before the first paint: nothing flashes. */
+function paint(): void {
+  document.documentElement.dataset.theme = current();
+}
+
+/** Before the first paint, so that nothing flashes, and before all others hear of a change: they read the style sheet's colours. */
 export function dress(): void {
-  system.addEventListener("change", tell);
-  tell();
+  subscribe(paint);
+  paint();
 }

@@ -2,6 +2,7 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import { useTicks } from "../../../src";
 import { decimalsOfAsset } from "../lib/decimals";
 import { plural, price } from "../lib/format";
+import { useHint } from "../lib/keys";
 import type { Theme } from "../lib/theme";
 import { SECONDS, TIMEFRAMES } from "../lib/timeframes";
 import { Notice, StaleTag } from "../shell/Notice";
@@ -18,6 +19,7 @@ interface Props {
 }
 
 export function ChartPanel({ asset, timeframe, theme, onTimeframe }: Props) {
+  const hint = useHint();
   const bars = useBars(asset, timeframe);
   const [pointed, setPointed] = useState<number | undefined>(undefined);
   const decimals = Math.max(2, asset ? decimalsOfAsset(asset, bars.candles.at(-1)?.close) : 2);
@@ -31,10 +33,9 @@ export function ChartPanel({ asset, timeframe, theme, onTimeframe }: Props) {
       <div className="panel-head">
         <h2 id="asset-name">{asset ?? "–"}</h2>
         <LastPrice asset={asset} />
-        <StaleTag shown={bars.isStale && bars.candles.length > 0} />
         <div className="segmented push" role="group" aria-label="Timeframe">
           {TIMEFRAMES.map((each, index) => (
-            <button key={each} type="button" aria-pressed={each === timeframe} onClick={() => onTimeframe(each)} title={`key ${index + 1}`}>
+            <button key={each} type="button" aria-pressed={each === timeframe} onClick={() => onTimeframe(each)} title={hint(`candles of ${each}`, `${index + 1}`)}>
               {each}
             </button>
           ))}
@@ -44,7 +45,10 @@ export function ChartPanel({ asset, timeframe, theme, onTimeframe }: Props) {
       <div className="stage">
         <div id="chart" ref={stage} role="img" aria-label={summary(asset, timeframe, bars)} />
         <ChartNotice asset={asset} bars={bars} />
-        {bars.isLoadingOlder && <span className="older tag">Loading older candles…</span>}
+        <div className="stage-tags">
+          <StaleTag shown={bars.isStale && bars.candles.length > 0} />
+          {bars.isLoadingOlder && <span className="tag">Loading older candles…</span>}
+        </div>
       </div>
       <div className="panel-foot">
         <QualityKey candles={bars.candles} />
@@ -92,7 +96,7 @@ function useChart({ asset, timeframe, theme, bars, decimals, onPoint }: Drawn) {
 }
 
 function LastPrice({ asset }: { readonly asset: string | null }) {
-  const { data: ticks } = useTicks(asset, { limit: 2 });
+  const { data: ticks, isStale } = useTicks(asset, { limit: 2 });
   const last = ticks.at(-1)?.price;
   const move = moveOf(ticks.at(-2)?.price, last);
   const text = price(last, asset ? decimalsOfAsset(asset, last) : 0);
@@ -101,7 +105,7 @@ function LastPrice({ asset }: { readonly asset: string | null }) {
   }, [asset, last, text]);
   if (!asset) return null;
   return (
-    <span className="last" id="last-price" data-move={move}>
+    <span className="last" id="last-price" data-move={move} data-stale={isStale || undefined}>
       <span className="arrow" aria-hidden="true">{ARROWS[move]}</span>{text}
     </span>
   );

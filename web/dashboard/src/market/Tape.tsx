@@ -2,7 +2,7 @@ import { useState } from "react";
 import { useTicks, type Tick } from "../../../src";
 import { decimalsOfAsset } from "../lib/decimals";
 import { count, price, timeOfDay } from "../lib/format";
-import { useKeys } from "../lib/keys";
+import { useHint, useKeys } from "../lib/keys";
 import { Notice, StaleTag } from "../shell/Notice";
 import { ARROWS, moveOf } from "./WatchRow";
 
@@ -11,6 +11,7 @@ const SHOWN = 60;
 export function Tape({ asset }: { readonly asset: string | null }) {
   const { data: latest, error, status, isStale } = useTicks(asset, { limit: SHOWN + 1 });
   const [held, setHeld] = useState<readonly Tick[] | null>(null);
+  const hint = useHint();
   const ticks = held ?? latest;
   const toggle = () => setHeld(held ? null : latest);
   useKeys((key) => {
@@ -23,7 +24,7 @@ export function Tape({ asset }: { readonly asset: string | null }) {
         <h2 id="tape-title">Tape</h2>
         <StaleTag shown={isStale && ticks.length > 0} />
         {held && <span className="tag" data-level="warn">held</span>}
-        <button type="button" className="quiet push" aria-pressed={held !== null} onClick={toggle} disabled={latest.length === 0}>
+        <button type="button" className="quiet push" aria-pressed={held !== null} title={hint("hold the tape", "p")} onClick={toggle} disabled={latest.length === 0}>
           {held ? "Go on" : "Hold"}
         </button>
       </div>

@@ -2,7 +2,7 @@ import { memo } from "react";
 import { useTicks, type AssetInfo } from "../../../src";
 import { useArrival } from "../lib/arrival";
 import { useNow } from "../lib/clock";
-import { useDayOpen, type DayOpens } from "../lib/dayOpen";
+import { changeSince, useDayOpen, type DayOpens } from "../lib/dayOpen";
 import { decimalsOfAsset } from "../lib/decimals";
 import { NONE, price, rate, signed, span } from "../lib/format";
 import { Sparkline } from "./Sparkline";
@@ -28,19 +28,20 @@ export function moveOf(before: number | undefined, now: number | undefined): Mov
 
 export const WatchRow = memo(function WatchRow({ id, info, selected, opens, onSelect }: Props) {
   const { asset } = info;
-  const { data: ticks } = useTicks(asset, { limit: TRAIL });
+  const { data: ticks, isStale } = useTicks(asset, { limit: TRAIL });
+  const stale = info.stale || isStale;
   const newest = ticks.at(-1);
   const day = useDayOpen(opens, asset);
   const last = newest?.price ?? info.price ?? undefined;
   const decimals = decimalsOfAsset(asset, last);
   const move = moveOf(ticks.at(-2)?.price, newest?.price);
-  const change = day && last !== undefined && day.open ? ((last - day.open) / day.open) * 100 : undefined;
+  const change = changeSince(day, last);
   return (
-    <li id={id} role="option" aria-selected={selected} data-asset={asset} data-stale={info.stale || undefined}
+    <li id={id} role="option" aria-selected={selected} data-asset={asset} data-stale={stale || undefined}
       className="row" onClick={() => onSelect(asset)}>
       <span className="row-name">
         <b>{asset}</b>
-        <Freshness last={newest} stale={info.stale} />
+        <Freshness last={newest} stale={stale} />
       </span>
       <Sparkline ticks={ticks} move={moveOf(ticks[0]?.price, newest?.price)} />
       <span className="row-price" data-move={move}>
@@ -61,7 +62,7 @@ function Freshness({ last, stale }: { readonly last: Parameters<typeof useArriva
   const now = useNow();
   const quiet = arrived === undefined ? undefined : now - arrived;
   if (stale) {
-    return <span className="fresh" data-level="warn">⏸ stale{quiet === undefined ? "" : ` ${span(quiet / 1000)}`}</span>;
+    return <span className="fresh" data-level="warn">○ stale{quiet === undefined ? "" : ` ${span(quiet / 1000)}`}</span>;
   }
   if (quiet === undefined) return <span className="fresh">no tick yet</span>;
   if (quiet > QUIET_MS) return <span className="fresh">quiet {span(quiet / 1000)}</span>;

@@ -1,8 +1,10 @@
 import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
 import type { AssetInfo, Query } from "../../../src";
-import type { DayOpens } from "../lib/dayOpen";
+import { useChoice } from "../lib/choice";
+import { changeSince, type DayOpens } from "../lib/dayOpen";
 import { count } from "../lib/format";
-import { useKeys } from "../lib/keys";
+import { useHint, useKeys } from "../lib/keys";
+import { byOf, chosenOrder, ordered, pressed, type By, type Order } from "../lib/order";
 import { Notice, StaleTag } from "../shell/Notice";
 import { WatchRow } from "./WatchRow";
 
@@ -20,10 +22,13 @@ export function Watchlist({ assets, selected, opens, onSelect }: Props) {
   const search = useRef<HTMLInputElement>(null);
   const list = useRef<HTMLUListElement>(null);
   const all = useMemo(() => assets.data?.slice(0, MOST) ?? [], [assets.data]);
+  const order = useChoice(chosenOrder);
+  const hint = useHint();
   const shown = useMemo(() => {
     const text = wanted.trim().toLowerCase();
-    return text ? all.filter(({ asset }) => asset.toLowerCase().includes(text)) : all;
-  }, [all, wanted]);
+    const found = text ? all.filter(({ asset }) => asset.toLowerCase().includes(text)) : all;
+    return ordered(found, order, ({ asset, price }) => changeSince(opens.get(asset), price));
+  }, [all, wanted, order, opens]);
   const place = shown.findIndex(({ asset }) => asset === selected);
   const idOf = (index: number) => `asset-${index}`;
 
@@ -64,13 +69,16 @@ export function Watchlist({ assets, selected, opens, onSelect }: Props) {
         <h2 id="assets-title">Watchlist</h2>
         <span className="count">{all.length > 0 && (shown.length < all.length ? `${shown.length} of ${all.length}` : count(all.length))}</span>
         <StaleTag shown={assets.isStale && all.length > 0} />
-        <input ref={search} type="search" placeholder="Search  /" aria-label="Search assets" autoComplete="off" spellCheck={false}
+        <input ref={search} type="search" placeholder={hint("Search", "/")} aria-label="Search assets" autoComplete="off" spellCheck={false}
           value={wanted} onChange={(event) => setWanted(event.target.value)} onKeyDown={onSearchKey} />
       </div>
       {shown.length > 0 && (
-        <div className="columns" aria-hidden="true">
-          <span>Asset</span><span>Trend</span><span>Price</span>
-          <span title="since the open of today's candle, 00:00 UTC">Day</span><span>Rate</span>
+        <div className="columns" role="group" aria-label="Sort by">
+          <Column by="name" order={order} title="by name">Asset</Column>
+          <span aria-hidden="true">Trend</span>
+          <span aria-hidden="true">Price</span>
+          <Column by="change" order={order} title="by the change since the open of today's candle, 00:00 UTC">Day</Column>
+          <Column by="rate" order={order} title="by ticks a second">Rate</Column>
         </div>
       )}
       <WatchNotice assets={assets} wanted={wanted} shown={shown.length} />
@@ -84,6 +92,26 @@ export function Watchlist({ assets, selected, opens, onSelect }: Props) {
         <p className="panel-foot">Day: since today's open, 00:00 UTC{assets.data && assets.data.length > MOST ? ` · the first ${MOST} of ${assets.data.length} assets` : ""}</p>
       )}
     </section>
+  );
+}
+
+interface ColumnProps {
+  readonly by: By;
+  readonly order: Order;
+  readonly title: string;
+  readonly children: string;
+}
+
+/** The assets are put in order anew with each reading of them, not with each tick: rows would jump under the pointer. */
+function Column({ by, order, title, children }: ColumnProps) {
+  const on = byOf(order) === by;
+  const up = order === by;
+  return (
+    <button type="button" aria-pressed={on} title={title} onClick={() => chosenOrder.set(pressed(order, by))}>
+      {children}
+      {on && <span aria-hidden="true">{up ? "↑" : "↓"}</span>}
+      {on && <span className="spoken">{up ? " ascending" : " descending"}</span>}
+    </button>
   );
 }
 

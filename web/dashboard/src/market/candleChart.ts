@@ -64,7 +64,7 @@ export class CandleChart {
       layout: { attributionLogo: false, fontFamily: getComputedStyle(document.body).fontFamily, fontSize: 11 },
       crosshair: { mode: CrosshairMode.Normal },
       timeScale: { timeVisible: true, rightOffset: 4, minBarSpacing: 1 },
-      rightPriceScale: { scaleMargins: { top: 0.08, bottom: 0.2 } },
+      rightPriceScale: { scaleMargins: { top: 0.08, bottom: 0.2 }, entireTextOnly: true },
     });
     this.activity = this.strip("activity", { top: 0.9, bottom: 0.02 });
     this.quality = this.strip("quality", { top: 0.99, bottom: 0 });
@@ -182,10 +182,11 @@ export class CandleChart {
     const key = gaps.map(({ timestamp }) => timestamp).join();
     if (key === this.marked) return;
     this.marked = key;
-    const few = gaps.length <= 12;
+    const marked = gaps.length <= 12 ? new Set(gaps.map(({ timestamp }) => timestamp)) : undefined;
+    const isFirst = (timestamp: number) => marked !== undefined && !marked.has(timestamp - this.seconds);
     this.markers.setMarkers(
       gaps.map(({ timestamp }): SeriesMarker<Time> => ({
-        time: time(timestamp), position: "aboveBar", shape: "arrowDown", color: this.palette.warn, ...(few ? { text: "gap" } : {}),
+        time: time(timestamp), position: "aboveBar", shape: "arrowDown", color: this.palette.bad, ...(isFirst(timestamp) ? { text: "gap" } : {}),
       })),
     );
   }

@@ -1,4 +1,6 @@
 import { useEffect, useRef } from "react";
+import { useChoice } from "../lib/choice";
+import { shortcuts } from "../lib/keys";
 
 const KEYS: readonly (readonly [string, string])[] = [
   ["↑ ↓", "previous, next asset of the watchlist"],
@@ -14,6 +16,7 @@ const KEYS: readonly (readonly [string, string])[] = [
 
 export function HelpDialog({ open, onClose }: { readonly open: boolean; readonly onClose: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
+  const on = useChoice(shortcuts) === "on";
   useEffect(() => {
     if (open && !dialog.current?.open) dialog.current?.showModal();
     if (!open) dialog.current?.close();
@@ -29,6 +32,10 @@ export function HelpDialog({ open, onClose }: { readonly open: boolean; readonly
           </div>
         ))}
       </dl>
+      <label className="switch">
+        <input type="checkbox" checked={on} onChange={() => shortcuts.set(on ? "off" : "on")} />
+        Letters, digits and signs act by themselves
+      </label>
       <p className="muted">Times are UTC. Prices are as the feed said them; a candle's quality says how much of it was heard.</p>
       <form method="dialog"><button type="submit">Close</button></form>
     </dialog>

@@ -23,5 +23,5 @@ export function Notice({ kind, children, onRetry }: Props) {
 
 /** Over figures that are not of now. */
 export function StaleTag({ shown, children = "not of now" }: { readonly shown: boolean; readonly children?: ReactNode }) {
-  return shown ? <span className="tag" data-level="warn">⏸ {children}</span> : null;
+  return shown ? <span className="tag" data-level="warn">○ {children}</span> : null;
 }

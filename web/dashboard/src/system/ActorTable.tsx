@@ -2,17 +2,16 @@ import { useEffect, useRef, useState } from "react";
 import type { ActorInfo, Query } from "../../../src";
 import { count, plural } from "../lib/format";
 import { Notice, StaleTag } from "../shell/Notice";
-import { levelOf } from "./path";
+import { GLYPHS, levelOf } from "./path";
 
 const FLASH_MS = 4000;
-const GLYPHS = { good: "●", warn: "▲", bad: "✕", wait: "○" } as const;
 
 export function ActorTable({ actors }: { readonly actors: Query<readonly ActorInfo[] | undefined> }) {
   const all = actors.data ?? [];
   const running = all.filter(({ state }) => state === "running").length;
   const restarts = all.reduce((sum, actor) => sum + actor.restarts, 0);
   return (
-    <section className="panel actors" aria-labelledby="actors-title">
+    <section className="panel actors" aria-labelledby="actors-title" data-stale={actors.isStale || undefined}>
       <div className="panel-head">
         <h2 id="actors-title">Actors</h2>
         {all.length > 0 && <span className="count">{running} of {all.length} running, {plural(restarts, "restart")}</span>}

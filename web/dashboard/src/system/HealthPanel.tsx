@@ -1,11 +1,9 @@
 import type { ReactNode } from "react";
 import type { LinkInfo, Query, RelayStatus } from "../../../src";
-import { bytes, count, NONE, rate, span } from "../lib/format";
+import { bytes, count, NONE, plural, rate, span } from "../lib/format";
 import type { Flow } from "../lib/readings";
 import { Notice, StaleTag } from "../shell/Notice";
-import { levelOf } from "./path";
-
-const GLYPHS = { good: "●", warn: "▲", bad: "✕", wait: "○" } as const;
+import { GLYPHS, levelOf } from "./path";
 
 interface Props {
   readonly status: Query<RelayStatus | undefined>;
@@ -15,7 +13,7 @@ interface Props {
 export function HealthPanel({ status, now }: Props) {
   const { data } = status;
   return (
-    <section className="panel health" aria-labelledby="health-title">
+    <section className="panel health" aria-labelledby="health-title" data-stale={status.isStale || undefined}>
       <div className="panel-head">
         <h2 id="health-title">Feeds, Redis, store</h2>
         <StaleTag shown={status.isStale && data !== undefined} />
@@ -51,7 +49,7 @@ function Health({ data, now }: { readonly data: RelayStatus; readonly now: Flow 
       <Card title="Store" link={store}>
         <Figure name="rows pending, about">{count(store.pending)}</Figure>
         <Figure name="rows/s">{rate(now?.stored)}</Figure>
-        <Figure name="last batch">{store.last_batch_rows == null ? NONE : `${count(store.last_batch_rows)} rows`}</Figure>
+        <Figure name="last batch">{store.last_batch_rows == null ? NONE : plural(store.last_batch_rows, "row")}</Figure>
         <Figure name="quarantined" bad={(store.quarantined ?? 0) > 0} mark="quarantined">{count(store.quarantined)}</Figure>
         {store.catching_up && <Figure name="caught up in">{store.eta_s == null ? "no end in sight" : span(store.eta_s)}</Figure>}
       </Card>

@@ -1,6 +1,6 @@
 import { useId } from "react";
 import { useMedia } from "../lib/media";
-import type { Hop, Path, Station, StationId } from "./path";
+import { GLYPHS, type Hop, type Path, type Station, type StationId } from "./path";
 
 interface Layout {
   readonly width: number;
@@ -44,8 +44,6 @@ export function PathPicture({ path }: { readonly path: Path }) {
     </>
   );
 }
-
-const GLYPHS = { good: "●", warn: "▲", bad: "✕", wait: "○" } as const;
 
 function StationBox({ station, at: [x, y] }: { readonly station: Station; readonly at: readonly [number, number] }) {
   return (

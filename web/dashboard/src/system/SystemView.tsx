@@ -11,18 +11,16 @@ import { describePath } from "./path";
 import { PathPicture } from "./PathPicture";
 import { TimeSeries } from "./TimeSeries";
 
-
-const milli = (value: number | undefined) => latency(value);
 const percent = (value: number | undefined) => (value === undefined ? "–" : `${(value * 100).toFixed(0)} %`);
 
 const SERIES: readonly { title: string; of: (flow: Flow) => number | undefined; format: (value: number | undefined) => string }[] = [
   { title: "Ticks received /s", of: (flow) => flow.received, format: rate },
   { title: "Rows stored /s", of: (flow) => flow.stored, format: rate },
   { title: "Rows pending", of: (flow) => flow.gauges.backlog, format: count },
-  { title: "Publish", of: (flow) => flow.publishS, format: milli },
-  { title: "Spool commit", of: (flow) => flow.commitS, format: milli },
-  { title: "Forward to Redis", of: (flow) => flow.forwardS, format: milli },
-  { title: "Store batch", of: (flow) => flow.storeS, format: milli },
+  { title: "Publish", of: (flow) => flow.publishS, format: latency },
+  { title: "Spool commit", of: (flow) => flow.commitS, format: latency },
+  { title: "Forward to Redis", of: (flow) => flow.forwardS, format: latency },
+  { title: "Store batch", of: (flow) => flow.storeS, format: latency },
   { title: "Frames to browsers /s", of: (flow) => flow.sent, format: rate },
   { title: "Memory", of: (flow) => flow.gauges.memory, format: bytes },
   { title: "Processor", of: (flow) => flow.cpu, format: percent },
@@ -37,7 +35,7 @@ export function SystemView({ metrics }: { readonly metrics: Metrics }) {
   const path = useMemo(() => describePath(status.data, states, now), [status.data, states, now]);
   return (
     <div className="system">
-      <section className="panel way" aria-labelledby="way-title">
+      <section className="panel way" aria-labelledby="way-title" data-stale={status.isStale || metrics.isStale || undefined}>
         <div className="panel-head">
           <h2 id="way-title">From feed to store</h2>
           <span className="count">rates and mean latencies of the last 15 s, of the store those of the last minute</span>

@@ -35,6 +35,9 @@ const LEVELS: Readonly<Record<string, Level>> = {
   down: "bad", restarting: "bad", stopped: "bad", stopping: "warn",
 };
 
+/** Beside the word, for who can't tell the colours. */
+export const GLYPHS: Readonly<Record<Level, string>> = { good: "●", warn: "▲", bad: "✕", wait: "○" };
+
 export const levelOf = (state: string | undefined): Level => (state === undefined ? "wait" : (LEVELS[state] ?? "warn"));
 
 export type ActorStates = ReadonlyMap<string, string>;
