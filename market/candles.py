@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tickwire.market.bars import Bar, bar_of
 from tickwire.market.coverage import Coverage
-from tickwire.market.rollup import BASE, LENGTHS, SLACK, Rollup, forget
+from tickwire.market.rollup import BASE, LENGTHS, SLACK, Rollup
 from tickwire.market.tick_bucket import Bucket
 from tickwire.market.tick_order import US, TickOrder
 from tickwire.market.timeframes import TIMEFRAMES
@@ -237,16 +237,20 @@ class AssetCandles:
             rollup.changed.update(range(level, len(LENGTHS)) if level == WRITTEN_OFTEN else (level,))
             if self._is_live:
                 self.closed.append(rollup.show(level, over)[0])
-        forget(self._buckets, rollup.trim())
+        self._trim()
 
     def _amend(self, start: int) -> None:
         self._rollup.mark(0, [start])
         self.closed += [self._rollup.show(level, over)[0] for level, over in self._rollup.ended(start)]
 
+    def _trim(self) -> None:
+        for start in self._rollup.trim():
+            self._buckets.pop(start, None)
+
     def _changed(self, level: int, starts: Sequence[int]) -> None:
         self._rollup.mark(level, starts)
         self._rollup.freshen()
-        forget(self._buckets, self._rollup.trim())
+        self._trim()
 
     # -- what comes out
 

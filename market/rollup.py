@@ -5,7 +5,6 @@ closes costs no more than a roll and a third.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
 
 import orjson
 
@@ -19,8 +18,6 @@ LAST = len(LENGTHS) - 1
 MARGIN = 16
 """Candles kept beyond those that are shown: a parent is rolled up from at most six."""
 SLACK = 64
-
-T = TypeVar("T")
 
 
 class Rollup:
@@ -109,18 +106,25 @@ class Rollup:
         self.renewed.clear()
         return [self.show(level, start)[0] for level, start in known]
 
-    def trim(self) -> int:
-        """Forget what is older than is shown; returns the oldest base bucket that counts.
+    def trim(self) -> Sequence[int]:
+        """Forget what is older than is shown; returns the base buckets that are gone.
 
         What is stale then is open, and made of the newest parts: none of them goes.
         """
-        for level, bars in enumerate(self._bars):
-            if len(bars) > self.keep + SLACK:
-                floor = self.floor[level] = sorted(bars)[-self.keep]
-                forget(bars, floor)
-                forget(self.outside[level], floor)
-                forget(self._shown[level], floor)
-        return self.floor[0]
+        base, *_ = [self._trim(level) for level in range(len(LENGTHS))]
+        return base
+
+    def _trim(self, level: int) -> Sequence[int]:
+        bars = self._bars[level]
+        if len(bars) <= self.keep + SLACK:
+            return ()
+        starts = sorted(bars)
+        gone, self.floor[level] = starts[: -self.keep], starts[-self.keep]
+        for start in gone:
+            del bars[start]
+            self.outside[level].pop(start, None)
+            self._shown[level].pop(start, None)
+        return gone
 
     def _work_out(self, level: int, start: int) -> None:
         bar, known = self._resolve(level, start), self._bars[level].get(start)
@@ -149,9 +153,3 @@ class Rollup:
             return None
         parts: Sequence[Bar] = [bars[at] for at in range(start, start + LENGTHS[level], step) if at in bars]
         return self._entered(roll(start, parts), parts[0].start) if parts else None
-
-
-def forget(table: dict[int, T], floor: int) -> None:
-    """Take out what begins before `floor`."""
-    for start in [start for start in table if start < floor]:
-        del table[start]
