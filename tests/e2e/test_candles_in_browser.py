@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
-from support.browser import chromium
+from playwright.sync_api import Browser, Page
 from support.fault_proxy import FaultProxy
 from support.tickwire_process import Tickwire, eventually, tickwire
-from support.web_page import build, served
 
 pytestmark = pytest.mark.timeout(240)
 
+PAGE = "bench/candles"
 ASSETS = ["EURUSD_otc", "GBPUSD_otc"]
 BUCKET_S = 15
 BEGIN = 1_767_614_400
@@ -49,24 +48,14 @@ def bars_of(candles: list[dict[str, Any]]) -> list[Bar]:
     return [(c["timestamp"], c["open"], c["high"], c["low"], c["close"], c["ticks"]) for c in candles]
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("page")
-    build("bench/candles", folder)
-    with served(folder) as url:
-        yield url
-
-
 @pytest.fixture
-def open_page(address: str) -> Iterator[Callable[[str], Page]]:
-    with chromium() as browser:
+def open_page(browser: Browser, address: str) -> Callable[[str], Page]:
+    def open_it(relay: str) -> Page:
+        page = browser.new_page()
+        page.goto(f"{address}/?relay={relay}&assets={','.join(ASSETS)}&timeframe={BUCKET_S}s&seconds={BUCKET_S}")
+        return page
 
-        def open_it(relay: str) -> Page:
-            page = browser.new_page()
-            page.goto(f"{address}/?relay={relay}&assets={','.join(ASSETS)}&timeframe={BUCKET_S}s&seconds={BUCKET_S}")
-            return page
-
-        yield open_it
+    return open_it
 
 
 @pytest.fixture

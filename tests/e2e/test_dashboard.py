@@ -12,7 +12,7 @@ from typing import Any, Literal
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from support.axe import axe_source, faults
-from support.browser import Watched, chromium
+from support.browser import Watched
 from support.recordings import missing
 from support.servers import need
 from support.tickwire_process import Tickwire, eventually, tickwire
@@ -29,12 +29,6 @@ FITS = "document.documentElement.scrollWidth <= innerWidth"
 
 Scheme = Literal["light", "dark"]
 Open = Callable[..., Watched]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

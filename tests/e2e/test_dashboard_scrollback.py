@@ -1,11 +1,10 @@
 """Scrolling back in the chart of a real relay: every candle that it has comes into view, each once."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
-from support.browser import Watched, chromium
+from support.browser import Watched
 from support.tickwire_process import eventually, tickwire
 
 pytestmark = pytest.mark.timeout(120)
@@ -14,12 +13,6 @@ WAIT_MS = 30_000
 START = 1_767_700_800
 STEP_S = 5
 CANDLES = 1_000
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -51,4 +44,5 @@ def test_scrolling_back_brings_all_that_the_relay_has(browser: Browser, recordin
 
         eventually(scrolled, "all of them are in the chart")
         expect(page.locator("[data-bars]")).to_have_text(f"{CANDLES:,} candles", timeout=WAIT_MS)
+        expect(page.locator('[data-part="feed"] b')).to_have_text("ended", timeout=WAIT_MS)
         assert seen.complaints == []

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from support.axe import axe_source, faults
-from support.browser import chromium
 from support.dashboard_backend import (
     EPOCH,
     HANG,
@@ -31,12 +30,6 @@ CANDLES = "api/v1/candles/EURUSD_otc"
 STALE = "not of now"
 
 Start = Callable[..., tuple[Page, FakeRelay]]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

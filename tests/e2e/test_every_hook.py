@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
-from support.browser import Watched, chromium
+from support.browser import Watched
 from support.commands import succeed
 from support.tickwire_process import eventually, tickwire
-from support.web_page import build, served
 
 pytestmark = pytest.mark.timeout(240)
 
+PAGE = "bench/all"
 ASSET = "EURUSD_otc"
 FEED = f"simulated:?assets={ASSET}&rate=5"
 HOOKS = ("useTicks", "useLastTick", "useCandles", "useHistory", "useFeedStatus", "useRelayStatus", "useMetrics",
@@ -19,20 +19,6 @@ HOOKS = ("useTicks", "useLastTick", "useCandles", "useHistory", "useFeedStatus",
 ASKING = {"TICKWIRE_HTTP__TOKEN_SECRET": "a-secret-of-tokens-that-is-long-enough"}
 
 Open = Callable[..., Watched]
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("page")
-    build("bench/all", folder)
-    with served(folder) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The React hooks in a real browser, on a real relay, at a rate that no screen can follow."""
 
 import sqlite3
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,15 +11,14 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
-from support.browser import chromium
 from support.fault_proxy import FaultProxy
 from support.paced_feed import PacedFeed
-from support.tape import Tape, Tick
+from support.tape import Rounds
 from support.tickwire_process import Tickwire, eventually, tickwire
-from support.web_page import build, served
 
 pytestmark = pytest.mark.timeout(240)
 
+PAGE = "bench"
 ASSETS = [f"PAIR{number:02}_otc" for number in range(20)]
 RATE = 200
 """Ticks a second of each asset; a hundred messages a second carry them."""
@@ -52,20 +50,6 @@ class Bench:
         return min(counts) if len(counts) == len(ASSETS) else 0
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("page")
-    build("bench", folder)
-    with served(folder) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
 @pytest.fixture
 def open_bench(browser: Browser, address: str) -> Iterator[Open]:
     context = browser.new_context()
@@ -80,25 +64,10 @@ def open_bench(browser: Browser, address: str) -> Iterator[Open]:
     context.close()
 
 
-class Rounds(Tape):
-    """Every asset in turn, without end; no stamp of an asset comes twice."""
-
-    def __init__(self, a_second: int) -> None:
-        self._a_second = a_second
-        self._begun = int(time.time())
-
-    def __len__(self) -> int:
-        return sys.maxsize
-
-    def __getitem__(self, number: int) -> Tick:
-        stamp = f"{self._begun + number / self._a_second:.6f}"
-        return Tick(ASSETS[number % len(ASSETS)], stamp, f"1.{number * 7919 % 100_000:05}")
-
-
 @contextmanager
 def relay_of(rate: int, folder: Path) -> Iterator[Tickwire]:
     with (
-        PacedFeed(Rounds(rate * len(ASSETS)), rate * len(ASSETS)) as feed,
+        PacedFeed(Rounds(ASSETS, rate * len(ASSETS)), rate * len(ASSETS)) as feed,
         tickwire("run", "--feed", feed.url, "--batch-interval", "1", folder=folder) as app,
     ):
         feed.run()

@@ -5,6 +5,8 @@ Read by means of its own, not by the relay's.
 """
 
 import csv
+import sys
+import time as clock
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -70,6 +72,22 @@ class Tape:
         whole, point, fraction = tick.stamp.partition(".")
         earlier_s = (self._laps - 1 - lap) * LAP_DAYS * 86_400
         return Tick(tick.asset, f"{int(whole) - earlier_s}{point}{fraction}", tick.price)
+
+
+class Rounds(Tape):
+    """Every asset in turn, so many ticks a second, without end; no stamp of an asset comes twice."""
+
+    def __init__(self, assets: Sequence[str], a_second: int) -> None:
+        self._assets = assets
+        self._a_second = a_second
+        self._begun = int(clock.time())
+
+    def __len__(self) -> int:
+        return sys.maxsize
+
+    def __getitem__(self, number: int) -> Tick:
+        stamp = f"{self._begun + number / self._a_second:.6f}"
+        return Tick(self._assets[number % len(self._assets)], stamp, f"1.{number * 7919 % 100_000:05}")
 
 
 def _read(path: Path, asset: str) -> Iterator[Tick]:
