@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import httpx
 import pytest
@@ -138,9 +139,13 @@ def test_status_says_how_the_store_catches_up(gateway: RunningGateway, http: htt
 
 def test_actors_show_their_states(gateway: RunningGateway, http: httpx.Client) -> None:
     gateway.restart()
-    actors = {actor["id"]: actor for actor in http.get("/api/v1/actors").json()["actors"]}
-    assert set(actors) == {"metrics_collector", "cache_manager", "tick_ingestor", "gateway"}
-    shown = actors["gateway"]
+
+    def actors() -> dict[str, dict[str, Any]]:
+        return {actor["id"]: actor for actor in http.get("/api/v1/actors").json()["actors"]}
+
+    assert set(actors()) == {"metrics_collector", "cache_manager", "tick_ingestor", "gateway"}
+    eventually(lambda: actors()["gateway"]["state"] == "running", "it serves before it is seen to run")
+    shown = actors()["gateway"]
     assert (shown["state"], shown["incarnation"], shown["restarts"]) == ("running", 2, 1)
     assert {"last_error", "mailbox_depth", "oldest_age_s"} <= set(shown)
 
