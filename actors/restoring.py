@@ -1,7 +1,8 @@
 """CacheManager's part that brings an earlier run's candles back from the store, and closes holes.
 
 Of what Redis had nothing the store is asked, a timeframe at a time. A hole is looked into a few times: what the last
-run accepted may be on its way to the store still. What stored ticks do not close the venue is asked for, once.
+run accepted may be on its way to the store still. What stored ticks do not close the venue is asked for, once, a piece
+at a time: the oldest first, so that each piece's candles are handed on before memory has to forget them.
 """
 
 from collections import OrderedDict, deque
@@ -10,7 +11,14 @@ from collections.abc import Callable
 from tickwire.actors.ports import CandleSource
 from tickwire.market.candle_book import CandleBook
 from tickwire.market.timeframes import TIMEFRAMES
-from tickwire.messages.candles import CandlesRestored, HoleFound, HolesAnswered, HolesRequested, TicksRestored
+from tickwire.messages.candles import (
+    CandlesRestored,
+    Hole,
+    HoleFound,
+    HolesAnswered,
+    HolesRequested,
+    TicksRestored,
+)
 
 LOOK_AFTER_S = (2.0, 45.0, 150.0)
 """After a hole was found. A batch is stored within 30 s."""
@@ -19,7 +27,8 @@ MOST_HOLES = 8
 """Of an asset that are looked into, the newest."""
 ASK_EVERY_S = 0.5
 """A venue is asked no oftener."""
-MOST_TO_ASK = 2000
+PIECE_US = 3600 * 1_000_000
+MOST_TO_ASK = 5000
 MOST_REMEMBERED = 20_000
 
 
@@ -63,16 +72,18 @@ class Restoring:
         if asset is not None:
             for begin, end in asset.holes[-MOST_HOLES:]:
                 self._source.ticks(name, max(begin, end - LOOK_BACK_US), end)
-                self._want_of_venue(asset.feed, name, begin, end)
+                if asset.feed and not asset.refilled(begin, end):
+                    self._want_of_venue(asset.feed, name, begin, end)
 
     def _want_of_venue(self, feed: str, name: str, begin: int, end: int) -> None:
-        if not feed or (name, end) in self._venue_asked:
+        if (name, end) in self._venue_asked:
             return
         self._venue_asked[name, end] = None
         if len(self._venue_asked) > MOST_REMEMBERED:
             self._venue_asked.popitem(last=False)
-        hole = HoleFound(asset=name, from_us=max(begin, end - LOOK_BACK_US), until_us=end)
-        self._to_ask.append((feed, hole))
+        for from_us in range(max(begin, end - LOOK_BACK_US), end, PIECE_US):
+            piece = HoleFound(asset=name, from_us=from_us, until_us=min(from_us + PIECE_US, end))
+            self._to_ask.append((feed, piece))
 
     def due(self) -> float | None:
         looks = min((looks[-1] for looks in self._looks.values()), default=None)
@@ -89,7 +100,10 @@ class Restoring:
 
     def answer(self, asked: HolesRequested) -> None:
         asset = self._book.peek(asked.asset)
-        holes = asset.holes if asset is not None else ()
+        holes = []
+        if asset is not None:
+            spans = asset.holes
+            holes = [Hole(from_us=a, until_us=b, refilled=asset.refilled(a, b)) for a, b in spans]
         asked.reply_to.tell(HolesAnswered(asset=asked.asset, known=asset is not None, holes=holes))
 
     def close(self) -> None:

@@ -15,6 +15,7 @@ from tickwire.market.rollup import BASE, LENGTHS, SLACK, Rollup
 from tickwire.market.tick_bucket import Bucket
 from tickwire.market.tick_order import US, TickOrder
 from tickwire.market.timeframes import TIMEFRAMES
+from tickwire.market.told_candles import ToldCandles
 from tickwire.messages.candles import Candle, Quality
 from tickwire.messages.ticks import BrokerCandles, HistoryColumns, TickColumns
 
@@ -55,6 +56,8 @@ class AssetCandles:
         """Live candles that closed, or changed after they had; the owner takes them."""
         self.order = TickOrder()
         self._rollup = Rollup(size, self._base, self._entered)
+        self._told = ToldCandles(self._rollup)
+        self.refilled = self._told.refilled
         self.changed = self._rollup.changed
         """Timeframes (by place) whose closed candles changed; the owner takes them."""
         self.renewed = self._rollup.renewed
@@ -164,17 +167,12 @@ class AssetCandles:
 
     def broker(self, candles: BrokerCandles) -> None:
         """Take the broker's own candles: they count where ticks do not cover a bucket from its start to its end."""
-        if candles.period_s not in LENGTHS or not candles.rows:
+        if candles.period_s not in LENGTHS:
             return
-        level, rollup = LENGTHS.index(candles.period_s), self._rollup
-        rows = [row for row in candles.rows[-rollup.keep :] if row[0] >= rollup.floor[level]]
-        for start, opened, high, low, closed in rows:
-            over = (start + candles.period_s) * US <= self.order.newest_us
-            quality: Quality = "backfilled" if over or not self._is_live else "partial"
-            rollup.outside[level][start] = Bar(start, opened, high, low, closed, 0, quality)
-        if rows and not self._is_live:
-            rollup.at = max(rollup.at, rows[-1][0] // BASE * BASE)
-        self._changed(level, [row[0] for row in rows])
+        starts = self._told.take(candles, self.order.newest_us if self._is_live else None)
+        if starts and not self._is_live:
+            self._rollup.at = max(self._rollup.at, starts[-1] // BASE * BASE)
+        self._changed(LENGTHS.index(candles.period_s), starts)
 
     def adopt(self, timeframe: str, candles: Sequence[Candle], *, ours: bool = False) -> None:
         """Take candles that Redis or the store had: they count where nothing better is known here.

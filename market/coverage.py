@@ -52,14 +52,20 @@ class Coverage:
         self._spans: list[_Span] = []
         """Ascending, apart from each other."""
         self._live: _Span | None = None
+        self._reached_us = -1
+        """Where live ticks have reached."""
         self._silent_us = 0
         """Until here no tick came, and none was missed as far as is known."""
         self.holes_made = 0
         """It grows whenever there may be one more."""
 
     def begin(self, us: int) -> None:
-        """Live ticks begin, or begin anew after a doubt. What history has up to here joins on."""
+        """Live ticks begin, or begin anew after a doubt. What history has up to here joins on.
+
+        What was live before does not, be the stamp the same or an earlier one: of one second ticks may lack as well.
+        """
         self.end()
+        us = max(us, self._reached_us + 1)
         self._live = next((span for span in self._spans if span.first_us <= us <= span.last_us), None)
         if self._live is None:
             self._live = _Span(us, us, from_live=True)
@@ -70,7 +76,10 @@ class Coverage:
     def extend(self, us: int) -> None:
         """Live ticks reach until here."""
         live = self._live
-        if live is None or us < live.last_us:
+        if live is None or us <= self._reached_us:
+            return
+        self._reached_us = us
+        if us < live.last_us:
             return
         live.last_us, live.to_past = us, False
         if live is not self._spans[-1]:

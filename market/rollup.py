@@ -67,6 +67,9 @@ class Rollup:
             self.freshen(over[-1][0])
         return [(level, begin) for level, begin in over if begin in self._bars[level]]
 
+    def has(self, level: int, start: int) -> bool:
+        return start in self._bars[level]
+
     def is_whole(self, level: int, start: int) -> bool:
         bar = self._bars[level].get(start)
         return bar is not None and bar.whole

@@ -76,14 +76,26 @@ class HolesRequested:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hole:
+    """Where an asset's ticks are not known."""
+
+    from_us: int
+    """Stamp of the last tick known before, µs UTC."""
+    until_us: int
+    """Of the first one known after."""
+    refilled: bool
+    """The candles of a minute and longer are whole all the same: the broker told them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HolesAnswered:
-    """CacheManager → asker: the holes that outages and restarts have left in its candles and nothing has closed."""
+    """CacheManager → asker: the holes that outages and restarts have left and no tick has closed."""
 
     asset: str
     known: bool
     """Whether it has candles of the asset at all."""
-    holes: Sequence[tuple[int, int]]
-    """(last µs UTC known before, first µs known after), ascending."""
+    holes: Sequence[Hole]
+    """Ascending."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

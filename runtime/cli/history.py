@@ -127,8 +127,11 @@ def _show_ticks(ticks: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _show_holes(holes: Iterable[Mapping[str, Any]]) -> None:
-    rows = ((_utc(hole["from"]), _utc(hole["to"]), f"{hole['seconds']:.1f}") for hole in holes)
-    show_table(("from (UTC)", "to (UTC)", "seconds"), rows, right=("seconds",))
+    rows = (
+        (_utc(hole["from"]), _utc(hole["to"]), f"{hole['seconds']:.1f}", "whole" if hole["refilled"] else "lacking")
+        for hole in holes
+    )
+    show_table(("from (UTC)", "to (UTC)", "seconds", "minutes"), rows, right=("seconds",))
 
 
 def _utc(seconds: float, more: str = "") -> str:

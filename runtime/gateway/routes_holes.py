@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from tickwire.messages.candles import HolesAnswered, HolesRequested
+from tickwire.messages.candles import Hole, HolesAnswered, HolesRequested
 from tickwire.runtime.gateway.past import Past
 from tickwire.runtime.gateway.problems import Problem
 from tickwire.runtime.gateway.routes_system import json_response
@@ -22,20 +22,21 @@ def hole_routes(services: Services, past: Past) -> APIRouter:
         told = await ask(services.cache, "candle cache", lambda to: HolesRequested(asset=name, reply_to=to))
         answer = expect(told, HolesAnswered)
         if not answer.known:
-            raise Problem(404, "unknown_asset", f"{name}: there are no candles of it")
-        found = [_hole(begin, end) for begin, end in answer.holes]
+            raise Problem(404, "unknown_asset", f"{name}: no tick of it has come since the start")
+        found = [_hole(hole) for hole in answer.holes]
         return json_response({"asset": name, "count": len(found), "holes": found})
 
     return routes
 
 
-def _hole(begin_us: int, end_us: int) -> dict[str, Any]:
+def _hole(hole: Hole) -> dict[str, Any]:
     return {
-        "from": begin_us / 1e6,
-        "to": end_us / 1e6,
-        "seconds": (end_us - begin_us) / 1e6,
-        "from_utc": _utc(begin_us),
-        "to_utc": _utc(end_us),
+        "from": hole.from_us / 1e6,
+        "to": hole.until_us / 1e6,
+        "seconds": (hole.until_us - hole.from_us) / 1e6,
+        "from_utc": _utc(hole.from_us),
+        "to_utc": _utc(hole.until_us),
+        "refilled": hole.refilled,
     }
 
 

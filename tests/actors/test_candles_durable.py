@@ -58,7 +58,7 @@ def holes(bench: Bench, asset: str = "A") -> HolesAnswered:
 
 def spans(answer: HolesAnswered) -> list[tuple[float, float]]:
     """Seconds after the first bucket's opening."""
-    return [(begin / 1e6 - BASE_S, end / 1e6 - BASE_S) for begin, end in answer.holes]
+    return [(hole.from_us / 1e6 - BASE_S, hole.until_us / 1e6 - BASE_S) for hole in answer.holes]
 
 
 # -- handed on
@@ -235,3 +235,73 @@ def test_the_venues_candle_closes_the_minute_of_a_hole_and_is_handed_on_again() 
     bench.stage.step(filled)
     (candle,) = [c for _, c in made(bench) if c.timeframe == "1m"]
     assert (candle.open, candle.high, candle.low, candle.close, candle.quality) == (1.0, 2.0, 0.5, 1.5, "backfilled")
+
+
+def told(*minutes: int, begin_s: int = BASE_S, period_s: int = 60) -> BackfillReceived:
+    """The venue's candles of these minutes."""
+    rows = [(begin_s + period_s * minute, 1.0, 2.0, 0.5, 1.5) for minute in minutes]
+    return BackfillReceived(
+        sender="s", number=3, feed="f1", source="pocketoption", recv_us=START_US, ticks=0, columns=(),
+        candles=[BrokerCandles(asset="A", period_s=period_s, rows=rows)],
+    )  # fmt: skip
+
+
+def with_a_hole_of_minutes() -> Bench:
+    bench = Bench()
+    bench.stage.step(received(1, ticks_at(0, 5)))
+    bench.stage.step(received(2, ticks_at(250, 251, 252, 310, 361, epoch="02")))
+    return bench
+
+
+def test_a_hole_stays_listed_and_is_refilled_once_the_venue_has_told_all_its_minutes() -> None:
+    bench = with_a_hole_of_minutes()
+    bench.stage.step(told(0, 1, 2, 3))
+    assert [(spans(holes(bench)), hole.refilled) for hole in holes(bench).holes] == [([(5.0, 250.0)], False)]
+    bench.stage.step(told(4))
+    assert [(spans(holes(bench)), hole.refilled) for hole in holes(bench).holes] == [([(5.0, 250.0)], True)]
+    bench.stage.advance(LOOK_AFTER_S[-1] + 1)
+    assert bench.stage.told("tick_ingestor:1", HoleFound) == []
+
+
+def test_a_minute_in_which_the_venue_tells_no_candle_had_no_tick_and_lacks_nothing() -> None:
+    bench = with_a_hole_of_minutes()
+    bench.stage.step(told(0, 1, 4))
+    assert [hole.refilled for hole in holes(bench).holes] == [True]
+
+
+def test_candles_of_more_than_a_minute_refill_nothing_for_those_of_a_minute_lack() -> None:
+    bench = with_a_hole_of_minutes()
+    bench.stage.step(told(0), told(4), told(0, period_s=300))
+    assert [hole.refilled for hole in holes(bench).holes] == [False]
+
+
+def test_a_candle_that_begins_in_no_minute_is_left_out() -> None:
+    bench = Bench()
+    bench.stage.step(received(1, ticks_at(0, 5, 61)), told(-2, begin_s=BASE_S + 7))
+    assert [candle.timestamp for candle in shown(bench, "1m")] == [BASE_S, BASE_S + 60]
+
+
+def test_a_night_that_the_relay_did_not_run_is_asked_for_by_the_hour_and_every_minute_of_it_is_handed_on() -> None:
+    """From the store come as many candles of before as are kept, with the login the last 97 minutes."""
+    bench = Bench()
+    night = 12 * 60
+    bench.stage.step(received(1, ticks_at(5, 65)), told(*range(-97, 0)))
+    before = [base(number) for number in range(-4 * night - 200, -4 * night)]
+    minutes = [replace(base(4 * number), timeframe="1m") for number in range(-night - 200, -night)]
+    bench.stage.step(CandlesRestored(asset="A", timeframe="15s", candles=before))
+    bench.stage.step(CandlesRestored(asset="A", timeframe="1m", candles=minutes))
+    bench.stage.advance(LOOK_AFTER_S[0] - ASK_EVERY_S)
+    asked = 0
+    for _ in range(20):
+        bench.stage.advance(2 * ASK_EVERY_S)
+        wanted = bench.stage.told("tick_ingestor:1", HoleFound)
+        for hole in wanted[asked:]:
+            first, end = (round((us / 1e6 - BASE_S) // 60) for us in (hole.from_us, hole.until_us))
+            bench.stage.step(told(*range(first, end)))
+        asked = len(wanted)
+    assert asked == 13
+    handed_on = {candle.timestamp for _, candle in made(bench) if candle.timeframe == "1m"}
+    assert handed_on >= {BASE_S + 60 * minute for minute in range(-night, 0)}
+    assert [hole.refilled for hole in holes(bench).holes] == [False]
+    bench.stage.step(told(0))
+    assert [hole.refilled for hole in holes(bench).holes] == [True]

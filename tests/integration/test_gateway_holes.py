@@ -9,6 +9,8 @@ import pytest
 from support.commands import command, succeed
 from support.gateway import RunningGateway, running_gateway
 
+from tickwire.messages.candles import Hole
+
 pytestmark = pytest.mark.timeout(60)
 
 START_US = 1_756_866_774_250_000
@@ -28,8 +30,8 @@ def http(gateway: RunningGateway) -> Iterator[httpx.Client]:
 
 def test_an_assets_holes_are_listed_oldest_first(gateway: RunningGateway, http: httpx.Client) -> None:
     gateway.cache.holes["#AAPL_otc"] = [
-        (START_US, START_US + 2_500_000),
-        (START_US + 60_000_000, START_US + 61_000_000),
+        Hole(from_us=START_US, until_us=START_US + 2_500_000, refilled=False),
+        Hole(from_us=START_US + 60_000_000, until_us=START_US + 61_000_000, refilled=True),
     ]
     answer = http.get("/api/v1/holes/%23AAPL_otc")
     assert answer.status_code == 200
@@ -43,6 +45,7 @@ def test_an_assets_holes_are_listed_oldest_first(gateway: RunningGateway, http: 
                 "seconds": 2.5,
                 "from_utc": "2025-09-03T02:32:54Z",
                 "to_utc": "2025-09-03T02:32:56Z",
+                "refilled": False,
             },
             {
                 "from": 1_756_866_834.25,
@@ -50,6 +53,7 @@ def test_an_assets_holes_are_listed_oldest_first(gateway: RunningGateway, http: 
                 "seconds": 1.0,
                 "from_utc": "2025-09-03T02:33:54Z",
                 "to_utc": "2025-09-03T02:33:55Z",
+                "refilled": True,
             },
         ],
     }
@@ -70,12 +74,12 @@ def test_a_name_that_is_no_asset_is_refused(http: httpx.Client) -> None:
 
 
 def test_the_command_prints_them_as_a_table_or_as_json(gateway: RunningGateway, tmp_path: Path) -> None:
-    gateway.cache.holes["#AAPL_otc"] = [(START_US, START_US + 2_500_000)]
+    gateway.cache.holes["#AAPL_otc"] = [Hole(from_us=START_US, until_us=START_US + 2_500_000, refilled=True)]
     ask = ("history", "#AAPL_otc", "--holes", "--url", gateway.url)
     titles, _, hole = succeed(*ask, folder=tmp_path).splitlines()
     assert (titles.split(), hole.split()) == (
-        ["from", "(UTC)", "to", "(UTC)", "seconds"],
-        ["2025-09-03", "02:32:54", "2025-09-03", "02:32:56", "2.5"],
+        ["from", "(UTC)", "to", "(UTC)", "seconds", "minutes"],
+        ["2025-09-03", "02:32:54", "2025-09-03", "02:32:56", "2.5", "whole"],
     )
     (told,) = json.loads(succeed(*ask, "--json", folder=tmp_path))
     assert (told["from"], told["to"], told["seconds"]) == (1_756_866_774.25, 1_756_866_776.75, 2.5)

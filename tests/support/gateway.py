@@ -18,7 +18,7 @@ from tickwire.actors.gateway_memory import GatewayMemory
 from tickwire.actors.kernel import Backoff, ChildSpec, Context, Supervisor, SupervisorSpec
 from tickwire.actors.ports import Listener
 from tickwire.market.candle_pages import within
-from tickwire.messages.candles import Candle, HolesAnswered, HolesRequested
+from tickwire.messages.candles import Candle, Hole, HolesAnswered, HolesRequested
 from tickwire.messages.clients import StateAnswered, StateRequested
 from tickwire.messages.history import (
     HistoryCounted,
@@ -70,7 +70,7 @@ class Recorder:
         self.candles: dict[tuple[str, str], list[Candle]] = {}
         self.ticks: list[tuple[int, str]] = []
         """Of any asset, as in the store; no two of one stamp."""
-        self.holes: dict[str, list[tuple[int, int]]] = {}
+        self.holes: dict[str, list[Hole]] = {}
         self.failing = ""
         self.silent = False
         self.stale = False
