@@ -33,7 +33,7 @@ from tickwire.messages.telemetry import HistoryMeasured
 
 US = 1_000_000
 STALE_S = 30.0
-"""So long the store's word holds of an asset that no feed brings: another relay may write it."""
+"""So long the store's word holds that it has no more: another relay may write it, or an import."""
 REFRESH_S = 5.0
 """Between two reads of the store for a stale answer."""
 NOBODY_S = 5.0
@@ -138,18 +138,23 @@ class HistoryDesk:
         whole = (consulted is not None and not consulted.older) or _goes_back(held, asked)
         as_before = consulted is not None and not bounded and asked.limit <= consulted.limit
         unconfirmed = consulted is None and timeframe in asset.recalled
-        if not (whole or as_before or len(found) >= asked.limit) or (unconfirmed and bounded):
-            return False  # in ranges what is unconfirmed waits: pages follow on each other without a hole
-        stale = unconfirmed or self._outdated(asset, consulted, began)
+        ends_early = len(found) < asked.limit and not _goes_back(held, asked)
+        outdated = self._outdated(asset, consulted, began, ends_early=ends_early)
+        doubted = unconfirmed or (outdated and ends_early)
+        if not (whole or as_before or len(found) >= asked.limit) or (bounded and doubted):
+            return False  # in ranges what is doubted waits: pages follow on each other without a hole
+        stale = unconfirmed or outdated
         if stale:
             self._refresh(asked, began)
         self._serve([asked], found, source, began, older=not whole, stale=stale)
         return True
 
-    def _outdated(self, asset: AssetCandles, consulted: Consulted | None, now: float) -> bool:
-        """Of an asset that no feed brings, after a while: others may have stored more."""
+    def _outdated(self, asset: AssetCandles, consulted: Consulted | None, now: float, *, ends_early: bool) -> bool:
+        """After a while others may have stored more: of an asset that no feed brings, and of any one's earlier past."""
+        if consulted is None or now < consulted.at + STALE_S:
+            return False
         fed = asset.feed != "" and self._book.feeds.get(asset.feed, "live") == "live"
-        return not fed and consulted is not None and now >= consulted.at + STALE_S
+        return not fed or (ends_early and not consulted.older)
 
     def _refresh(self, asked: HistoryRequested, began: float) -> None:
         question = StoreQuestion(asset=asked.asset, timeframe=asked.timeframe, limit=max(asked.limit, self._book.size))

@@ -93,6 +93,25 @@ def test_the_stores_word_holds_while_the_feed_lives_and_for_a_while_after() -> N
     assert not served(bench.ask(limit=2)).stale
 
 
+def test_what_an_import_adds_before_a_live_assets_first_candle_is_found_after_a_while() -> None:
+    bench = Bench()
+    bench.stage.step(received(1, columns("A", 1, 10)), FeedChanged(feed="f1", state="live"))
+    bench.ask(limit=5)
+    bench.stage.step(loaded([]))
+    assert not served(bench.ask(limit=5)).stale
+    bench.stage.advance(STALE_S + 1)
+    assert not served(bench.ask(limit=1)).stale
+    ranged = bench.ask(limit=5, until=100)
+    assert ranged.answers == []
+    bench.stage.step(HistoryLoaded(question=bench.readers[0].questions[-1], candles=candles(15, 30)))
+    assert (stamps(ranged), served(ranged).stale) == ([15, 30], False)
+    assert served(bench.ask(limit=5)).stale
+    bench.stage.step(loaded(candles(15, 30)))
+    fresh = bench.ask(limit=5)
+    assert (stamps(fresh)[:2], served(fresh).stale) == ([15, 30], False)
+    assert stamps(bench.ask(limit=5, until=100)) == [15, 30]
+
+
 def test_who_asks_for_more_than_was_read_before_is_not_fobbed_off_with_less() -> None:
     bench = Bench()
     bench.ask(limit=5)
