@@ -161,7 +161,7 @@ class HttpServer:
             return Connection(fanout, policy, clients, limits, server_state)
 
         def make_socket_io(**uvicorns: Any) -> SocketIoConnection:
-            return SocketIoConnection(limits.slow_s, **uvicorns)
+            return SocketIoConnection(limits, refused, **uvicorns)
 
         def make_http(**uvicorns: Any) -> HttpConnection:
             return HttpConnection(

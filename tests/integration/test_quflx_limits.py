@@ -11,6 +11,7 @@ from itertools import islice
 import httpx
 import pytest
 import websocket
+from engineio.async_socket import AsyncSocket
 from support.gateway import RunningGateway, running_gateway
 from support.socketio_raw import RawPolling, RawSocket
 from support.ticks import columns, received
@@ -144,6 +145,47 @@ def test_requests_that_wait_are_bounded(gateway: RunningGateway) -> None:
         for _ in range(3):
             client.emit("cache_historical_data", {"asset": "A", "data": body})
         assert "too many requests" in client.until("error")["message"]
+
+
+@pytest.mark.parametrize("frame", ['42["check_status"]', "3", "42["], ids=["requests", "pongs", "broken requests"])
+def test_a_body_of_very_many_frames_leaves_no_traceback_and_holds_up_nobody(
+    gateway: RunningGateway, caplog: pytest.LogCaptureFixture, frame: str
+) -> None:
+    handed_on = 0
+    receive = AsyncSocket.receive
+
+    async def counting(self: AsyncSocket, packet: object) -> None:
+        nonlocal handed_on
+        handed_on += 1
+        await receive(self, packet)
+
+    with caplog.at_level(logging.WARNING), RawSocket(gateway.url) as other, RawPolling(gateway.url).join() as hostile:
+        other.join().until("connection_status")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(AsyncSocket, "receive", counting)
+            assert hostile.post(*[frame] * 50_000).status_code < 500
+        assert hostile.post(frame).status_code < 500
+        other.emit("check_status")
+        assert other.until("backend_status")
+    assert handed_on <= Limits().messages_burst + 1
+    assert not [record.getMessage() for record in caplog.records]
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [b"\x89\x80\0\0\0\0", b"\x8a\x80\0\0\0\0", b"\x81\x81\0\0\0\x003", b"\x01\x80\0\0\0\0" + b"\x00\x80\0\0\0\0" * 400],
+    ids=["pings", "pongs", "pongs of Engine.IO's", "empty pieces of a message"],
+)  # fmt: skip
+def test_who_says_nothing_without_end_is_cut_off(gateway: RunningGateway, frame: bytes) -> None:
+    with RawSocket(gateway.url) as idle, RawSocket(gateway.url) as other:
+        other.join()
+        idle.join().until("connection_status")
+        with suppress(OSError):
+            idle.tcp.sendall(frame * 400)
+        assert idle.is_ended()
+        eventually(lambda: measured(gateway).clients == 1, "the other is here alone")
+        other.emit("check_status")
+        assert other.until("backend_status")
 
 
 # -- numbers

@@ -7,6 +7,7 @@ import uvicorn
 from uvicorn.server import ServerState
 from websockets.protocol import State
 
+from tickwire.runtime.gateway.admission import Limits
 from tickwire.runtime.gateway.quflx.websocket import SocketIoConnection, writer_of
 
 pytestmark = pytest.mark.timeout(20)
@@ -35,7 +36,11 @@ def opened(stalled_s: float = 10.0) -> tuple[SocketIoConnection, Transport]:
     async def app(_scope: object, _receive: object, _send: object) -> None: ...
 
     connection = SocketIoConnection(
-        stalled_s, config=uvicorn.Config(app, log_config=None), server_state=ServerState(), app_state={"kept": 1}
+        Limits(slow_s=stalled_s),
+        lambda: None,
+        config=uvicorn.Config(app, log_config=None),
+        server_state=ServerState(),
+        app_state={"kept": 1},
     )
     connection.transport = transport = Transport()
     connection.conn.state, connection.handshake_complete = State.OPEN, True

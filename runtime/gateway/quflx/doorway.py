@@ -56,6 +56,14 @@ class Doorway:
         for name, hook in hooks.items():
             server.eio.on(name, hook)
 
+    @property
+    def most_frames(self) -> int:
+        """Of one body: with more its client is over its limit."""
+        return int(self._limits.messages_burst) + 1
+
+    def is_open(self, sid: str) -> bool:
+        return sid in self._callers
+
     def has_room(self, address: str) -> bool:
         return self._places.has_room(address)
 

@@ -5,7 +5,8 @@ bounded in size and time, frames are read as far as engineio reads them, and str
 """
 
 import asyncio
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 from urllib.parse import parse_qs
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,21 +20,32 @@ BODY_S = 10.0
 FRAMES_AT_ONCE = 16
 """engineio reads no more of one body; stock clients send as many as they have."""
 SEPARATOR = "\x1e"
+GONE = "there is no such connection, or no longer"
+
+
+class Connections(Protocol):
+    """Of Engine.IO."""
+
+    @property
+    def most_frames(self) -> int:
+        """Of a body that are handed on: a client that sends more is over its limit by then."""
+
+    def has_room(self, address: str, /) -> bool:
+        """Whether an address may have one more."""
+
+    def is_open(self, sid: str, /) -> bool: ...
+
+    def attach(self, sid: str, scope: Scope, /) -> None:
+        """Told of a WebSocket that asks to take over a connection."""
 
 
 class Gate:
     """An ASGI application around another."""
 
-    def __init__(
-        self, app: ASGIApp, sids: Container[str], has_room: Callable[[str], bool], refused: Callable[[], None],
-        on_upgrade: Callable[[str, Scope], None],
-    ) -> None:  # fmt: skip
-        """`sids`: connections that there are; `has_room` tells of an address whether it may have one more."""
+    def __init__(self, app: ASGIApp, connections: Connections, refused: Callable[[], None]) -> None:
         self._app = app
-        self._sids = sids
-        self._has_room = has_room
+        self._connections = connections
         self._refused = refused
-        self._on_upgrade = on_upgrade
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         query = parse_qs(scope["query_string"].decode("latin-1"))
@@ -41,13 +53,13 @@ class Gate:
         if "j" in query:
             # A foreign page's <script> is sent without Origin and could read the answer.
             await self._refuse(scope, send, 400, "JSONP is not served here")
-        elif "sid" not in query and not self._has_room(client[0] if client else ""):
+        elif "sid" not in query and not self._connections.has_room(client[0] if client else ""):
             await self._refuse(scope, send, 503, "too many connections; try again later")
         elif scope["type"] == "websocket":
-            self._on_upgrade(query.get("sid", [""])[0], scope)
+            self._connections.attach(query.get("sid", [""])[0], scope)
             await self._app(scope, self._good_frames(receive, send), send)
-        elif scope["method"] == "POST" and query.get("sid", [""])[0] in self._sids:
-            await self._post(scope, receive, send)
+        elif scope["method"] == "POST":
+            await self._post(query.get("sid", [""])[0], scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -71,10 +83,13 @@ class Gate:
 
         return receive_good
 
-    async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _post(self, sid: str, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._connections.is_open(sid):
+            await self._refuse(scope, send, 400, GONE)
+            return
         try:
             async with asyncio.timeout(BODY_S):
-                frames = (await _body(receive)).decode().split(SEPARATOR)
+                body = (await _body(receive)).decode()
         except _Gone:
             return
         except TimeoutError:
@@ -84,14 +99,19 @@ class Gate:
         except UnicodeDecodeError:
             await self._refuse(scope, send, 400, "the body is not UTF-8")
         else:
+            most = self._connections.most_frames
+            frames = body.split(SEPARATOR, most)[:most]
             if all(map(good_frame, frames)):
-                await self._hand_on(scope, frames, send)
+                await self._hand_on(sid, scope, frames, send)
             else:
                 await self._refuse(scope, send, 400, "the body is not of Engine.IO's frames")
 
-    async def _hand_on(self, scope: Scope, frames: Sequence[str], send: Send) -> None:
+    async def _hand_on(self, sid: str, scope: Scope, frames: Sequence[str], send: Send) -> None:
         """As many requests as engineio needs for it; the last one's answer, or the first bad one's, is the answer."""
         for start in range(0, len(frames), FRAMES_AT_ONCE):
+            if not self._connections.is_open(sid):  # sent away for what came before
+                await self._refuse(scope, send, 400, GONE)
+                return
             body = SEPARATOR.join(frames[start : start + FRAMES_AT_ONCE]).encode()
             answer: list[Message] = []
 

@@ -63,9 +63,7 @@ class Quflx:
         self._doorway = Doorway(
             server, limits, on_event=self._on_event, refuse=self._refuse, send_away=self._send_away, run=self._run
         )
-        self._app: ASGIApp = Gate(
-            socketio.ASGIApp(server), server.eio.sockets, self._doorway.has_room, self._count, self._doorway.attach
-        )
+        self._app: ASGIApp = Gate(socketio.ASGIApp(server), self._doorway, self._count)
         self._tasks: set[asyncio.Task[None]] = set()
         self._nameless: dict[str, int] = {}
         """Engine.IO's sid → beats for which nobody has connected on it."""
