@@ -160,25 +160,21 @@ def test_whether_chromes_ticks_arrive_is_told(
 # -- changes
 
 
-@pytest.mark.parametrize(
-    ("change", "service", "status"),
-    [
+def test_a_monitor_hears_of_each_change_once(gateway: RunningGateway, client: RawSocket) -> None:
+    changes: list[tuple[FeedChanged | LinkChanged, str, str]] = [
         (LinkChanged(owner="batch_writer", link="store", state="degraded", detail="refused"), "store", "degraded"),
         (LinkChanged(owner="publisher", link="redis", state="degraded", detail="refused"), "redis", "degraded"),
         (FeedChanged(feed="f2", state="down"), "feed:f2", "down"),
         (FeedChanged(feed="f1", state="live", stale_assets=("EURUSD_otc",)), "feed:f1", "live"),
-    ],
-)
-def test_a_monitor_hears_of_each_change_once(
-    gateway: RunningGateway, client: RawSocket, change: FeedChanged | LinkChanged, service: str, status: str
-) -> None:
+    ]
     pass_beats(gateway)
     client.emit("subscribe_monitor")
     assert [client.until("system_status")["service"] for _ in range(3)] == ["feed:f1", "redis", "store"]
-    gateway.tell(change)
-    said = client.until("system_status")
-    assert (said["service"], said["status"]) == (service, status)
-    assert said["details"].get("detail", "") == change.detail
+    for change, service, status in changes:
+        gateway.tell(change)
+        said = client.until("system_status")
+        assert (said["service"], said["status"]) == (service, status)
+        assert said["details"].get("detail", "") == change.detail
     pass_beats(gateway)
     client.emit("check_status")
     heard: list[str] = []

@@ -220,6 +220,23 @@ def test_who_keeps_talking_after_the_goodbye_is_cut_off(gateway: RunningGateway)
         assert time.monotonic() < deadline
 
 
+def test_an_asset_is_told_in_a_few_spellings_and_no_more(gateway: RunningGateway) -> None:
+    gateway.tell(received(2, columns("EURUSD_otc", 1, 3)))
+    gateway.settle()
+    with RawSocket(gateway.url) as client:
+        client.join()
+        for name in ("EURUSD_otc", "eurusd_otc", "EURUSDOTC", "eurusdotc", "EurUsdOtc"):
+            client.emit("subscribe_redis_updates", {"asset": name})
+        assert "4 spellings" in client.until("redis_error")["message"]
+        gateway.tell(received(3, columns("EURUSD_otc", 4, 1)))
+        told = [client.until("redis_update")["data"]["asset"] for _ in range(4)]
+        assert told == ["EURUSD_otc", "eurusd_otc", "EURUSDOTC", "eurusdotc"]
+        client.emit("unsubscribe_redis_updates", {"asset": "EURUSDOTC"})
+        client.emit("subscribe_redis_updates", {"asset": "EurUsdOtc"})
+        client.until("redis_unsubscribed")
+        assert client.until("redis_subscribed") == {"asset": "EurUsdOtc"}
+
+
 # -- who takes nothing
 
 

@@ -212,10 +212,10 @@ class Bridge:
         self, follow: Follow, kind: Kind, asset: str, event: str, build: Callable[[str], Sequence[object]],
         about: str = "tick",
     ) -> None:  # fmt: skip
-        """To all who hold it in this way, in each one's spelling. A slow one gets the latest `about` each."""
+        """To all who hold it in this way, in each one's spelling. A slow one gets the latest `about` of each."""
         for name in follow.names(kind):
-            subject = f"{kind}:{about}:{asset}"
-            self._written += self._outlet.to_room(room_of(kind, asset, name), event, *build(name), subject=subject)
+            room = room_of(kind, asset, name)
+            self._written += self._outlet.to_room(room, event, *build(name), subject=f"{about}:{room}")
         if self._written:
             self._fanout.line_up(self)
 

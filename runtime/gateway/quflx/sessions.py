@@ -11,6 +11,9 @@ from tickwire.runtime.gateway.admission import Limits, Places
 from tickwire.runtime.gateway.quflx.bridge import Bridge, Kind, room_of
 from tickwire.runtime.gateway.quflx.refusals import Refusal
 
+MOST_SPELLINGS = 4
+"""Of one asset: each is told of every tick by packets of its own."""
+
 Hold = tuple[Kind, str, str]
 """Kind, asset, the client's spelling of it."""
 
@@ -67,6 +70,8 @@ class Sessions:
             return
         if len(session.holds) >= self._limits.channels:
             raise Refusal(f"{self._limits.channels} subscriptions a connection; unsubscribe from some")
+        if sum(held[:2] == (kind, asset) for held in session.holds) >= MOST_SPELLINGS:
+            raise Refusal(f"{asset} is subscribed to in {MOST_SPELLINGS} spellings; unsubscribe from some")
         await self._bridge.hold(kind, asset, name)
         if self._sessions.get(session.sid) is not session:
             self._bridge.release(kind, asset, name)  # it has gone meanwhile
