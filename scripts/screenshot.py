@@ -18,7 +18,7 @@ from tickwire.config.settings import HttpSettings, Settings
 from tickwire.runtime.relay import Relay
 
 DEFAULT = Path(__file__).resolve().parent.parent / "docs" / "images"
-ASSETS = "AUDUSD_otc,EURGBP_otc,EURJPY_otc,EURUSD_otc,GBPUSD_otc,NZDUSD_otc,USDCAD_otc,USDCHF_otc,USDJPY_otc"
+ASSETS = "AUDUSD_otc,BTCUSD_otc,EURGBP_otc,EURJPY_otc,EURUSD_otc,GBPUSD_otc,NZDUSD_otc,USDCAD_otc,USDCHF_otc,USDJPY_otc"
 FEED = f"simulated:?assets={ASSETS}&rate=4"
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu"]
 LIVE_MS = 75_000

@@ -85,6 +85,11 @@ def test_the_watchlist_is_walked_with_the_arrow_keys(open_page: Open) -> None:
         page.keyboard.press("Home")
         expect(chosen(page)).to_have_text("AUDUSD_otc")
         expect(page.locator("#asset-name")).to_have_text("AUDUSD_otc")
+        page.get_by_role("button", name="5m", exact=True).click()
+        page.keyboard.press("ArrowDown")
+        expect(chosen(page)).to_have_text("EURUSD_otc")
+        page.keyboard.press("ArrowUp")
+        expect(chosen(page)).to_have_text("AUDUSD_otc")
         active = page.locator("#assets").get_attribute("aria-activedescendant")
         assert page.locator(f"#{active}").get_attribute("data-asset") == "AUDUSD_otc"
 

@@ -45,7 +45,7 @@ export function Watchlist({ assets, selected, opens, onSelect }: Props) {
   };
   useKeys((key, event) => {
     if (key === "/") search.current?.focus();
-    else if (document.activeElement !== document.body || !step(key)) return;
+    else if (!document.activeElement?.matches("body, button") || !step(key)) return; // what can be scrolled takes these keys
     event.preventDefault();
   });
   const onListKey = (event: KeyboardEvent) => {
