@@ -9,7 +9,7 @@ from typing import Literal
 from tickwire.actors.candle_keys import CandleKeys
 from tickwire.actors.history_memory import Believed, HistoryMemory
 from tickwire.actors.ports import Clock, HistoryReader
-from tickwire.actors.store_flights import Asked, StoreFlights
+from tickwire.actors.store_flights import Asked, Flight, StoreFlights
 from tickwire.market.candle_book import CandleBook
 from tickwire.market.candle_pages import better_of, over_by, within
 from tickwire.market.candles import AssetCandles, Consulted
@@ -86,11 +86,8 @@ class HistoryDesk:
             self._flights.wait(asked, question, began)
 
     def loaded(self, loaded: HistoryLoaded) -> None:
-        flight = self._flights.landed(loaded)
+        flight = self._landed(loaded)
         if flight is None:
-            return
-        if loaded.error is not None:
-            self._fail(flight.all, loaded.error, flight.began)
             return
         mine = self._learnt(loaded)
         waiters = [each for each in flight.waiters if isinstance(each, HistoryRequested)]
@@ -181,11 +178,8 @@ class HistoryDesk:
         self._flights.wait(asked, question, self._clock.monotonic())
 
     def loaded_ticks(self, loaded: TicksLoaded) -> None:
-        flight = self._flights.landed(loaded)
+        flight = self._landed(loaded)
         if flight is None:
-            return
-        if loaded.error is not None:
-            self._fail(flight.all, loaded.error, flight.began)
             return
         same = [each for each in flight.waiters if each.limit == loaded.question.limit]
         for each in same:
@@ -212,6 +206,14 @@ class HistoryDesk:
 
     def ended(self, ended: ReaderEnded) -> None:
         self._flights.ended(ended)
+
+    def _landed(self, loaded: HistoryLoaded | TicksLoaded) -> Flight | None:
+        """The flight that this ends with an answer; who waits for one that failed is told here."""
+        flight = self._flights.landed(loaded)
+        if flight is None or loaded.error is None:
+            return flight
+        self._fail(flight.all, loaded.error, flight.began)
+        return None
 
     def _serve(
         self, asked: Sequence[HistoryRequested], candles: Sequence[Candle], source: Source, began: float, *,
