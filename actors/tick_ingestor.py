@@ -96,9 +96,7 @@ class TickIngestor:
         self._meter = FeedMeter(profile.name)
         self._held = False
         self._drains: list[ReplyTo] = []
-        self._drain_deadline = 0.0
-        self._next_beat = 0.0
-        self._next_measure = 0.0
+        self._next_beat = self._next_measure = self._drain_deadline = 0.0
         self._registry: AssetRegistry | None = None
         self._unwatch: list[Callable[[], None]] = []
 
@@ -171,8 +169,7 @@ class TickIngestor:
             case TicksPushed():
                 self._ticks.pushed(message, self._clock.monotonic(), self._clock.now_us())
             case AssetGranted():
-                if message.incarnation == self._incarnation:
-                    self._pipeline.grant(message.asset, message.epoch, message.next_seq)
+                self._on_granted(message)
             case AssetRefused():
                 _log.warning("asset_has_another_feed", asset=message.asset, feed=message.feed, owner=message.owner)
                 self._pipeline.refuse(message.asset, message.owner)
@@ -206,6 +203,12 @@ class TickIngestor:
             case _:
                 raise TypeError(f"TickIngestor takes no {type(message).__name__}")
 
+    def _on_granted(self, granted: AssetGranted) -> None:
+        mine = granted.incarnation == self._incarnation
+        if mine and not self._pipeline.grant(granted.asset, granted.epoch, granted.next_seq):
+            self._ticks.hand_on()
+            self._renew()
+
     def _hand_on(self, counts_at_us: int | None = None) -> None:
         self._ask(self._pipeline.numbering.to_ask())
         self._ticks.hand_on(counts_at_us)
@@ -224,10 +227,9 @@ class TickIngestor:
 
     def _ask(self, assets: Sequence[str]) -> None:
         for asset in assets:
-            request = AssetRequested(
-                asset=asset, feed=self._feed, incarnation=self._incarnation, reply_to=self._context.me
+            self._keeper.tell(
+                AssetRequested(asset=asset, feed=self._feed, incarnation=self._incarnation, reply_to=self._context.me)
             )
-            self._keeper.tell(request)
 
     # -- connection --------------------------------------------------------------------------------------------
 
@@ -289,8 +291,9 @@ class TickIngestor:
     def _finish_drain(self, now: float) -> None:
         if self._pipeline.numbering.held_ticks and now < self._drain_deadline:
             return
-        for asset in self._pipeline.numbering.ungranted():
-            self._pipeline.grant(asset, new_epoch(self._clock.now_us()), 1)
+        while assets := self._pipeline.numbering.ungranted():
+            for asset in assets:
+                self._pipeline.grant(asset, new_epoch(self._clock.now_us()), 1)
         self._measure()
         for reply_to in self._drains:
             reply_to.tell(Drained(feed=self._feed))

@@ -14,7 +14,8 @@ class _Asset:
         self.epoch: str | None = None
         self.next_seq = 0
         self.owner: str | None = None
-        self.held: list[tuple[GoodTicks, int, int]] = []
+        self.held: list[list[tuple[GoodTicks, int, int]]] = [[]]
+        """Parted where there was a doubt: what comes behind it begins an epoch of its own."""
 
 
 class Numbering:
@@ -34,7 +35,7 @@ class Numbering:
             self._to_ask.append(good.asset)
         if state.epoch is None:
             if state.owner is None:
-                state.held.append((good, recv_us, offset_us))
+                state.held[-1].append((good, recv_us, offset_us))
                 self.held_ticks += len(good.raw_us)
             return None
         return self._encode(state, good, recv_us, offset_us)
@@ -54,21 +55,36 @@ class Numbering:
         return [asset for asset, state in self._assets.items() if state.epoch is None and state.owner is None]
 
     def grant(self, asset: str, epoch: str, next_seq: int) -> Sequence[tuple[int, TickColumns]]:
-        """Go on with `epoch` from `next_seq`; what was held comes out as (recv_us, columns), in order."""
+        """Go on with `epoch` from `next_seq`; what was held comes out as (recv_us, columns), in order.
+
+        Up to a doubt, if there was one meanwhile: then the asset is not `granted`, and is asked for again.
+        """
         state = self._assets.get(asset)
         if state is None or state.epoch is not None:
             return ()
         state.epoch, state.next_seq, state.owner = epoch, next_seq, None
-        held, state.held = state.held, []
+        held, *rest = state.held
+        state.held = [[]]
         self.held_ticks -= sum(len(good.raw_us) for good, _, _ in held)
-        return [(recv_us, self._encode(state, good, recv_us, offset_us)) for good, recv_us, offset_us in held]
+        numbered = [(recv_us, self._encode(state, good, recv_us, offset_us)) for good, recv_us, offset_us in held]
+        if rest:
+            del self._assets[asset]
+        if any(rest):
+            self._assets[asset] = state
+            state.epoch, state.held = None, rest
+            self._to_ask.append(asset)
+        return numbered
+
+    def granted(self, asset: str) -> bool:
+        state = self._assets.get(asset)
+        return state is not None and state.epoch is not None
 
     def refuse(self, asset: str, owner: str) -> int:
         """Another feed owns it; returns how many held ticks that concerns."""
         state = self._assets.setdefault(asset, _Asset())
         state.owner = owner
-        dropped = sum(len(good.raw_us) for good, _, _ in state.held)
-        state.held = []
+        dropped = sum(len(good.raw_us) for part in state.held for good, _, _ in part)
+        state.held = [[]]
         self.held_ticks -= dropped
         return dropped
 
@@ -83,6 +99,9 @@ class Numbering:
         doubted = granted if assets is None else list(set(assets).intersection(granted))
         for asset in doubted:
             del self._assets[asset]
+        for asset, state in self._assets.items():
+            if state.held[-1] and (assets is None or asset in assets):
+                state.held.append([])
         return doubted
 
     def forget_grants(self) -> None:

@@ -158,11 +158,12 @@ class FeedPipeline:
         good = [us for us in stamps if EARLIEST_US < us <= arrival_us + DAY_US]
         return [max(good)] if good else []
 
-    def grant(self, asset: str, epoch: str, next_seq: int) -> None:
-        """The asset may go out: number what was held for it."""
+    def grant(self, asset: str, epoch: str, next_seq: int) -> bool:
+        """Number what was held for the asset. False where that ended with a doubt: the grant is used up by it."""
         for recv_us, columns in self.numbering.grant(asset, epoch, next_seq):
             self._batch(recv_us).live.append(columns)
             self.intake.count(asset, RECEIVED, len(columns.encoded))
+        return self.numbering.granted(asset)
 
     def refuse(self, asset: str, owner: str) -> None:
         dropped = self.numbering.refuse(asset, owner)

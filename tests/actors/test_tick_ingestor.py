@@ -582,6 +582,35 @@ def test_an_asset_that_is_wanted_again_begins_an_epoch(feed: Feed) -> None:
     assert feed.ticks() == [("A", 1, "1.5"), ("A", 1, "1.6")]
 
 
+def test_what_is_held_over_a_cut_is_parted_there(feed: Feed) -> None:
+    feed.live(("A", NOW_S, 1.5))
+    for second in (1, 2):
+        feed.socket.end("cut")
+        feed.pass_time(1.5)
+        feed.live(("A", NOW_S + second, 1.5 + second))
+    assert feed.ticks() == []
+    for epoch in ("E1", "E2", "E3"):
+        feed.grant(epoch=epoch)
+    asked_by = [request.incarnation for request in feed.stage.told("buffer_keeper", AssetRequested)]
+    assert len(set(asked_by)) == 3
+    columns = [c for message in feed.stage.told("publisher", TicksReceived) for c in message.columns]
+    assert [(c.epoch, c.first_seq, list(c.prices)) for c in columns] == [
+        ("E1", 1, ["1.5"]), ("E2", 1, ["2.5"]), ("E3", 1, ["3.5"]),
+    ]  # fmt: skip
+
+
+def test_a_drain_parts_what_is_held_over_a_cut_too(feed: Feed) -> None:
+    feed.live(("A", NOW_S, 1.5))
+    feed.socket.end("cut")
+    feed.pass_time(1.5)
+    feed.live(("A", NOW_S + 1, 1.6))
+    asker = Asker()
+    feed.stage.step(DrainRequested(reply_to=asker))
+    feed.pass_time(3.0)
+    assert asker.answers == [Drained(feed="f1")]
+    assert feed.ticks() == [("A", 1, "1.5"), ("A", 1, "1.6")]
+
+
 def test_a_doubt_about_what_nobody_was_granted_voids_no_grant_under_way(feed: Feed) -> None:
     feed.live(("A", NOW_S, 1.5))
     feed.read(["doubt", ["A", "B"]])

@@ -1,4 +1,4 @@
-"""What the stored candles must be, worked out from accepted ticks alone; and the restorer's far end."""
+"""What the stored candles must be, worked out from ticks accepted and ticks traded; and the restorer's far end."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -60,6 +60,16 @@ def demand_candles(accepted: Iterable[Identity], stored: Mapping[tuple[str, str,
                     f"{asset} {timeframe} {start} is stored as {shown}, its accepted ticks come to {wanted}"
                 )
     return live
+
+
+def demand_whole(traded: Iterable[Identity], stored: Mapping[tuple[str, str, int], Candle]) -> None:
+    """No candle of quality live lacks a tick that its venue had, were we connected or not."""
+    ticks = list(traded)
+    for timeframe, seconds in SECONDS.items():
+        for (asset, start), (*_, count) in candles_of(ticks, seconds).items():
+            candle = stored.get((asset, timeframe, start))
+            if candle is not None and candle.quality == "live" and candle.ticks < count:
+                raise Violation(f"{asset} {candle} is stored as live, and its venue had {count} ticks then")
 
 
 class SimSource:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from simulation.campaign import Figures, run, run_spread
-from simulation.candles import demand_candles
+from simulation.candles import demand_candles, demand_whole
 from simulation.chance import Rates
-from simulation.oracle import Violation
+from simulation.oracle import Identity, Violation
 from simulation.world import World
 
 TESTS = Path(__file__).parent.parent
@@ -107,3 +107,12 @@ def test_a_stored_candle_that_lacks_a_tick_is_found() -> None:
     world.table.candles[key] = replace(candle, ticks=candle.ticks - 1)
     with pytest.raises(Violation, match="its accepted ticks come to"):
         demand_candles(world.durable.accepted.values(), world.table.candles)
+
+
+@pytest.mark.timeout(60)
+def test_a_stored_candle_that_lacks_what_a_cut_left_out_is_found() -> None:
+    world = World(1, Rates()).run(turns=3000)
+    key, candle = next(item for item in world.table.candles.items() if item[1].quality == "live")
+    missed = Identity("json", key[0], repr(float(candle.timestamp)), "1.1", 0)
+    with pytest.raises(Violation, match="its venue had"):
+        demand_whole([missed] * (candle.ticks + 1), world.table.candles)

@@ -119,6 +119,8 @@ class Venue(ABC):
         self.socket: SimSocket | None = None
         self.refusing = False
         self.read = Read()
+        self.traded: list[Tick] = []
+        """All that happened, whether anybody was told or not."""
         self._prices: dict[str, int] = defaultdict(lambda: 110_000)
 
     def dial(self, attempt: int, tell: Callable[[object], object]) -> None:
@@ -234,6 +236,7 @@ class Broker(Venue):
             if self.chance.strikes(self.chance.rates.feed):
                 ticks.append((asset, (last - 1) / 1000, self.move(asset)))  # a stamp that is not used otherwise
                 self.chance.fault("feed is late")
+        self.traded += [Tick(asset, repr(stamp), repr(price)) for asset, stamp, price in ticks]
         self._past[asset] += ticks
         del self._past[asset][: -3 * HISTORY_TICKS]
         return ticks
@@ -255,6 +258,7 @@ class Exchange(Venue):
             for asset in self.assets
             for _ in range(int(self.chance.random.random() * 3))
         ]
+        self.traded += [Tick(asset, repr(stamp), repr(price)) for asset, stamp, price in ticks]
         if self.socket is None or not ticks:
             return
         if self.chance.strikes(self.chance.rates.feed):

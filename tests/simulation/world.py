@@ -6,14 +6,14 @@ raises `Violation` (with the seed, the last events, how to rerun) where a promis
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from simulation.candles import demand_candles
+from simulation.candles import demand_candles, demand_whole
 from simulation.chance import Chance, Crashed, ProcessKilled, Rates
 from simulation.clock import SimClock
 from simulation.disk import Disk
 from simulation.network import Network
-from simulation.oracle import Violation
+from simulation.oracle import Identity, Violation
 from simulation.place import in_place
 from simulation.process import PRODUCER, Outside, Process, Sizes
 from simulation.stores import Table
@@ -101,12 +101,20 @@ class World:
                 self.witness.see_quarantine()
                 self.durable.demand_all()
                 self.live_candles = demand_candles(self.durable.accepted.values(), self.table.candles)
+                demand_whole(self.traded(), self.table.candles)
                 self.witness.demand_balanced()
             except Violation as error:
                 raise Violation(self._explain(error)) from error
             finally:
                 self.disk.close()
         return self
+
+    def traded(self) -> Iterator[Identity]:
+        """What happened at the venues, of assets that one of them alone has."""
+        for venue in self.venues:
+            for tick in venue.traded:
+                if tick.asset != SHARED:
+                    yield Identity(venue.profile.source, tick.asset, tick.stamp, tick.price, 0)
 
     def _explain(self, error: Violation) -> str:
         events = "\n  ".join(self.chance.events)

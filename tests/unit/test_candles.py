@@ -191,6 +191,17 @@ def test_a_new_epoch_takes_silence_back_without_a_doubt_and_never_what_history_h
     assert candles.candles("15s", 9)[0].quality == "backfilled"
 
 
+@pytest.mark.parametrize("again", [6, 5])
+def test_ticks_of_the_second_in_which_a_doubt_fell_prove_nothing_about_it(again: int) -> None:
+    candles = AssetCandles(200)
+    candles.live(live([at(0, "1.1"), at(6, "1.2")]), 100.0)
+    candles.doubt()
+    candles.live(live([at(again, "1.3"), at(7, "1.4"), at(16, "1.5"), at(31, "1.6")], 1, "e2"), 101.0)
+    assert [c.quality for c in candles.candles("15s", 9)] == ["gap", "live", "live"]
+    candles.past(past([at(0, "1.1"), at(6, "1.2"), at(6.5, "1.9"), at(7, "1.4")]))
+    assert candles.candles("15s", 9)[0].quality == "backfilled"
+
+
 def test_a_bucket_entered_in_its_middle_is_partial_and_an_outage_is_a_gap_until_history_fills_it() -> None:
     candles = AssetCandles(200)
     candles.live(live([at(5, "1.1"), at(16, "1.2"), at(18, "1.3")]), 0.0)
