@@ -11,7 +11,7 @@ import structlog
 
 from tickwire.actors.ports import StoreMisconfigured, StoreRefusedRows
 from tickwire.actors.store_link import StoreLink
-from tickwire.market.candle_rows import CandleRow, worth
+from tickwire.market.candle_rows import CandleRow, Key, keep
 from tickwire.messages.telemetry import CandlesStored
 
 _log = structlog.get_logger("tickwire.batch_writer")
@@ -22,7 +22,7 @@ class CandleShelf:
 
     def __init__(self, tell: Callable[[CandlesStored], object]) -> None:
         self._tell = tell
-        self._rows: dict[tuple[str, str, int], CandleRow] = {}
+        self._rows: dict[Key, CandleRow] = {}
         self._most: int | None = None
         """Of the next write, after a refusal."""
         self._trouble = ""
@@ -31,10 +31,7 @@ class CandleShelf:
         return len(self._rows)
 
     def add(self, rows: Iterable[CandleRow]) -> None:
-        for row in rows:
-            known = self._rows.get(row.key)
-            if known is None or worth(row.candle) > worth(known.candle):
-                self._rows[row.key] = row
+        keep(self._rows, rows)
 
     def clear(self) -> None:
         """They will be read again."""

@@ -10,7 +10,7 @@ from itertools import islice
 import structlog
 
 from tickwire.actors.ports import Spool
-from tickwire.market.candle_rows import CandleRow, worth
+from tickwire.market.candle_rows import CandleRow, Key, keep
 from tickwire.market.packing import pack_candles
 from tickwire.messages.candles import Candle
 
@@ -26,25 +26,21 @@ class WaitingCandles:
 
     def __init__(self, most: int = MOST_WAITING) -> None:
         self._most = most
-        self._rows: dict[tuple[str, str, int], CandleRow] = {}
-        self._let_go = 0
+        self._rows: dict[Key, CandleRow] = {}
+        self._lets_go = False
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def add(self, candles: Sequence[tuple[str, Candle]]) -> None:
-        for asset, candle in candles:
-            row = CandleRow(asset, candle)
-            known = self._rows.get(row.key)
-            if known is None or worth(candle) > worth(known.candle):
-                self._rows[row.key] = row
+        keep(self._rows, (CandleRow(asset, candle) for asset, candle in candles))
         over = len(self._rows) - self._most
         if over > 0:
             for key in list(islice(self._rows, over)):
                 del self._rows[key]
-            if not self._let_go:
+            if not self._lets_go:
                 _log.warning("candles_not_stored", reason="the spool takes nothing", candles=over)
-            self._let_go += over
+            self._lets_go = True
 
     def commit(self, spool: Spool) -> list[tuple[int, bytes]]:
         """Put those that wait the longest into the spool, as one row: it returns that. Raises SpoolFailed."""
@@ -53,5 +49,5 @@ class WaitingCandles:
         (placed,) = spool.commit([payload], {})
         for row in rows:
             del self._rows[row.key]
-        self._let_go = 0
+        self._lets_go = False
         return [(placed, payload)]

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from tickwire.market.bars import WORST_FIRST
 from tickwire.messages.candles import Candle
 
+Key = tuple[str, str, int]
+"""Asset, timeframe, opening second."""
+
 
 @dataclass(frozen=True, slots=True)
 class CandleRow:
@@ -19,8 +22,7 @@ class CandleRow:
     candle: Candle
 
     @property
-    def key(self) -> tuple[str, str, int]:
-        """Asset, timeframe, opening second."""
+    def key(self) -> Key:
         return self.asset, self.candle.timeframe, self.candle.timestamp
 
 
@@ -34,11 +36,16 @@ def worth(candle: Candle) -> tuple[bool, int, int, float, float, float, float]:
     return whole, candle.ticks, quality, candle.high, -candle.low, candle.close, candle.open
 
 
-def best(rows: Iterable[CandleRow]) -> list[CandleRow]:
-    """Of each candle its best known state."""
-    kept: dict[tuple[str, str, int], CandleRow] = {}
+def keep(kept: dict[Key, CandleRow], rows: Iterable[CandleRow]) -> None:
+    """Take rows in, of each candle its best known state; one that is there already keeps its place."""
     for row in rows:
         known = kept.get(row.key)
         if known is None or worth(row.candle) > worth(known.candle):
             kept[row.key] = row
+
+
+def best(rows: Iterable[CandleRow]) -> list[CandleRow]:
+    """Of each candle its best known state."""
+    kept: dict[Key, CandleRow] = {}
+    keep(kept, rows)
     return list(kept.values())

@@ -30,7 +30,10 @@ Work = Callable[[Store], Iterator[Answer]]
 
 
 class StoreRestorer:
-    """`CandleSource` on any store. `tell` takes messages in the thread, which runs from the first question on."""
+    """`CandleSource` on any store. `tell` takes messages in the thread, which runs from the first question on.
+
+    One that has ended by an error of its own is made anew for the next question.
+    """
 
     def __init__(self, make_store: Callable[[], Store], tell: Callable[[Answer], object]) -> None:
         self._make_store = make_store
@@ -65,7 +68,7 @@ class StoreRestorer:
             return  # it looks at the event before each question
 
     def _ask(self, work: Work) -> None:
-        if self._thread is None:
+        if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._run, name="tickwire-restorer", daemon=True)
             self._thread.start()
         try:

@@ -108,6 +108,19 @@ def test_a_store_without_a_table_of_candles_is_not_asked_again_and_the_next_ques
     assert len(found.candles) == 2
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_question_that_it_can_not_survive_is_the_only_one_without_an_answer(path: Path) -> None:
+    source, answer = asked(path, [ArithmeticError("a fault of ours")])
+    first = source._thread
+    assert first is not None
+    first.join(PATIENCE_S)
+    source.candles("A", "1m", 2)
+    found = answer()
+    source.close()
+    assert isinstance(found, CandlesRestored)
+    assert len(found.candles) == 2
+
+
 def test_what_is_not_begun_when_it_closes_is_not_told(path: Path) -> None:
     told: queue.Queue[object] = queue.Queue()
     source = StoreRestorer(lambda: SqliteStore(path), told.put)
