@@ -172,16 +172,21 @@ def test_a_body_of_very_many_frames_leaves_no_traceback_and_holds_up_nobody(
 
 
 @pytest.mark.parametrize(
-    "frame",
-    [b"\x89\x80\0\0\0\0", b"\x8a\x80\0\0\0\0", b"\x81\x81\0\0\0\x003", b"\x01\x80\0\0\0\0" + b"\x00\x80\0\0\0\0" * 400],
+    ("start", "frame"),
+    [
+        (b"", b"\x89\x80\0\0\0\0"),
+        (b"", b"\x8a\x80\0\0\0\0"),
+        (b"", b"\x81\x81\0\0\0\x003"),
+        (b"\x01\x81\0\0\0\x004", b"\x00\x80\0\0\0\0"),
+    ],
     ids=["pings", "pongs", "pongs of Engine.IO's", "empty pieces of a message"],
-)  # fmt: skip
-def test_who_says_nothing_without_end_is_cut_off(gateway: RunningGateway, frame: bytes) -> None:
+)
+def test_who_says_nothing_without_end_is_cut_off(gateway: RunningGateway, start: bytes, frame: bytes) -> None:
     with RawSocket(gateway.url) as idle, RawSocket(gateway.url) as other:
         other.join()
         idle.join().until("connection_status")
         with suppress(OSError):
-            idle.tcp.sendall(frame * 400)
+            idle.tcp.sendall(start + frame * 400)
         assert idle.is_ended()
         eventually(lambda: measured(gateway).clients == 1, "the other is here alone")
         other.emit("check_status")
