@@ -22,6 +22,7 @@ from tickwire.messages.candles import Candle
 from tickwire.messages.lifecycle import LinkChanged
 from tickwire.messages.telemetry import ClientsMeasured
 from tickwire.runtime.gateway.admission import Access, Limits, access_of
+from tickwire.runtime.gateway.quflx.send_queue import BEHIND_PACKETS
 from tickwire.runtime.gateway.tokens import Tokens
 
 pytestmark = pytest.mark.timeout(60)
@@ -263,29 +264,49 @@ def test_who_takes_nothing_is_cut_off_and_the_others_hear_all() -> None:
             assert stalled.is_ended()
 
 
+def fall_behind(gateway: RunningGateway) -> int:
+    """Send ticks of A from the fourth on until a client that reads nothing is behind; the last one's seq."""
+    numbers = iter(range(2, 100_000))
+
+    def is_behind() -> bool:
+        for number in islice(numbers, 10):
+            gateway.tell(received(number, columns("A", 4 + 40 * (number - 2), 40)))
+            gateway.settle()
+        return any(each.ticks_conflated for each in gateway.metrics.got(ClientsMeasured))
+
+    eventually(is_behind, "it is behind")
+    return 3 + 40 * (next(numbers) - 2)
+
+
+def seqs_until(last: int, client: RawSocket | RawPolling) -> list[int]:
+    seqs = [client.until("redis_update")["data"]["seq"]]
+    while seqs[-1] < last:
+        seqs.append(client.until("redis_update")["data"]["seq"])
+    return seqs
+
+
 def test_a_slow_client_hears_what_it_hears_in_order_and_the_newest_in_the_end(gateway: RunningGateway) -> None:
     few = [(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)]
     with RawSocket(gateway.url, sockopt=few) as slow:
         slow.join().emit("subscribe_redis_updates", {"asset": "A"})
         slow.until("redis_subscribed")
-        numbers = iter(range(2, 100_000))
-
-        def is_behind() -> bool:
-            for number in islice(numbers, 10):
-                gateway.tell(received(number, columns("A", 4 + 40 * (number - 2), 40)))
-                gateway.settle()
-            return any(each.ticks_conflated for each in gateway.metrics.got(ClientsMeasured))
-
-        eventually(is_behind, "it is behind")
-        last = 3 + 40 * (next(numbers) - 2)
-        seqs = [slow.until("redis_update")["data"]["seq"]]
-        while seqs[-1] < last:
-            seqs.append(slow.until("redis_update")["data"]["seq"])
+        last = fall_behind(gateway)
+        seqs = seqs_until(last, slow)
         assert seqs == sorted(set(seqs))
         assert seqs[0] == 4
         assert len(seqs) < last - 3
         slow.emit("check_status")
         assert slow.until("backend_status")["clients"] == 1
+
+
+def test_a_client_that_seldom_polls_does_so_too(gateway: RunningGateway) -> None:
+    with RawPolling(gateway.url).join() as slow:
+        slow.post('42["subscribe_redis_updates",{"asset":"A"}]')
+        slow.until("redis_subscribed")
+        last = fall_behind(gateway)
+        seqs = seqs_until(last, slow)
+        assert seqs == [*range(4, 3 + len(seqs)), last]
+        assert len(seqs) <= BEHIND_PACKETS + 1
 
 
 # -- what is told
