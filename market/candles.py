@@ -177,14 +177,13 @@ class AssetCandles:
     def adopt(self, timeframe: str, candles: Sequence[Candle], *, ours: bool = False) -> None:
         """Take candles that Redis or the store had: they count where nothing better is known here.
 
-        `ours`: an earlier run's own, so that a whole one says that its time was covered.
+        `ours`: an earlier run's own, so that a whole one says that its time was covered. Else a backfilled one may be
+        made of the stored ticks alone, which don't tell of those that were missed.
         """
         level, rollup = TIMEFRAMES.index(timeframe), self._rollup
         taken = [bar_of(candle) for candle in candles[-rollup.keep :] if candle.timestamp >= rollup.floor[level]]
         for bar in taken:
-            known = rollup.outside[level].get(bar.start)
-            if known is None or not known.whole:
-                rollup.outside[level][bar.start] = bar
+            rollup.kept(level, bar, proven=ours or not bar.ticks or bar.quality != "backfilled")
         if candles and not self._is_live:
             last = candles[-1]
             end = last.timestamp + (LENGTHS[level] if last.is_closed else 0)

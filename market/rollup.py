@@ -33,14 +33,29 @@ class Rollup:
         self.known_elsewhere = False
         """What becomes known now comes from the store, or was told to it by an earlier run."""
         self.keep = size + MARGIN
-        self.outside: list[dict[int, Bar]] = [{} for _ in LENGTHS]
+        self._outside: list[dict[int, Bar]] = [{} for _ in LENGTHS]
         """What others (the broker, Redis, the store) know."""
+        self._unproven: list[set[int]] = [set() for _ in LENGTHS]
+        """Of these, those that are whole as far as there is nothing here that says otherwise."""
         self.floor = [0] * len(LENGTHS)
         self._bars: list[dict[int, Bar]] = [{} for _ in LENGTHS]
         self._shown: list[dict[int, tuple[Candle, bytes]]] = [{} for _ in LENGTHS]
         self._stale: list[set[int]] = [set() for _ in LENGTHS]
         self._base = base
         self._entered = entered
+
+    def told(self, level: int, bar: Bar) -> None:
+        """The broker says so."""
+        self._outside[level][bar.start] = bar
+        self._unproven[level].discard(bar.start)
+
+    def kept(self, level: int, bar: Bar, *, proven: bool) -> None:
+        """Redis or the store has it: of two the better proven counts, then the earlier."""
+        known = self._outside[level].get(bar.start)
+        if known is None or not known.whole or (proven and bar.start in self._unproven[level]):
+            self.told(level, bar)
+            if not proven:
+                self._unproven[level].add(bar.start)
 
     def mark(self, level: int, starts: Iterable[int]) -> None:
         """These are to be worked out anew, and all that they are part of."""
@@ -125,7 +140,8 @@ class Rollup:
         gone, self.floor[level] = starts[: -self.keep], starts[-self.keep]
         for start in gone:
             del bars[start]
-            self.outside[level].pop(start, None)
+            self._outside[level].pop(start, None)
+            self._unproven[level].discard(start)
             self._shown[level].pop(start, None)
         return gone
 
@@ -141,12 +157,13 @@ class Rollup:
 
     def _resolve(self, level: int, start: int) -> Bar | None:
         own = self._parts(level, start) if level else self._base(start)
-        outside = self.outside[level].get(start)
+        outside = self._outside[level].get(start)
         if own is None or outside is None:
             return own or outside
-        if own.whole:
+        proven = outside.whole and start not in self._unproven[level]
+        if own.whole and not (proven and outside.ticks > own.ticks):  # an earlier run saw ticks that never came here
             return own
-        return outside._replace(ticks=max(own.ticks, outside.ticks)) if outside.whole else union(outside, own)
+        return outside._replace(ticks=max(own.ticks, outside.ticks)) if proven else union(outside, own)
 
     def _parts(self, level: int, start: int) -> Bar | None:
         if start < self.floor[level - 1]:

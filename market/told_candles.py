@@ -30,7 +30,7 @@ class ToldCandles:
         over = {row[0] for row in rows if now_us is None or (row[0] + period) * US <= now_us}
         for start, opened, high, low, closed in rows:
             quality: Quality = "backfilled" if start in over else "partial"
-            rollup.outside[level][start] = Bar(start, opened, high, low, closed, 0, quality)
+            rollup.told(level, Bar(start, opened, high, low, closed, 0, quality))
         if over and level <= MINUTE:
             self._told.past(min(over) * US, (max(over) + period) * US)
         return [row[0] for row in rows]

@@ -11,6 +11,7 @@ from support.recordings import recording
 
 from tickwire.market.candles import AssetCandles
 from tickwire.market.timeframes import SECONDS
+from tickwire.messages.candles import Candle, Quality
 from tickwire.messages.ticks import BrokerCandles, HistoryColumns, TickColumns
 
 START_US = 1_756_866_780_000_000
@@ -222,6 +223,52 @@ def test_a_tick_that_is_left_out_closes_no_gap_and_one_that_came_first_opens_no_
     other = AssetCandles(200)
     other.live(live([at(14, "1.1"), at(2, "1.2"), at(31, "1.3")]), 0.0)
     assert [c.quality for c in other.candles("15s", 9)] == ["partial", "live"]
+
+
+def stored(quality: Quality, ticks: int) -> Candle:
+    return Candle(
+        timestamp=START_US // 1_000_000, open=1.0, high=1.9, low=0.9, close=1.5, volume=0, is_closed=True,
+        timeframe="15s", ticks=ticks, quality=quality,
+    )  # fmt: skip
+
+
+def test_a_candle_that_the_stored_ticks_make_is_not_whole_where_ticks_were_missed() -> None:
+    candles = AssetCandles(200)
+    candles.live(live([at(5, "1.1"), at(16, "1.2")]), 0.0)
+    candles.take_renewed()
+    candles.adopt("15s", [stored("backfilled", 40)])
+    (candle,) = [c for c in candles.take_renewed() if c.timeframe == "15s"]
+    assert (candle.open, candle.high, candle.low, candle.ticks, candle.quality) == (1.0, 1.9, 0.9, 40, "partial")
+
+
+@pytest.mark.parametrize(("quality", "ticks"), [("live", 40), ("backfilled", 0)])
+def test_a_candle_that_somebody_saw_whole_counts_where_ticks_were_missed_here(quality: Quality, ticks: int) -> None:
+    candles = AssetCandles(200)
+    candles.live(live([at(5, "1.1"), at(16, "1.2")]), 0.0)
+    candles.adopt("15s", [stored("backfilled", 40)])
+    candles.adopt("15s", [stored(quality, ticks)])
+    assert candles.candles("15s", 9)[0].quality == quality
+
+
+def test_a_candle_that_an_earlier_run_saw_whole_stays_though_history_begins_in_its_middle() -> None:
+    candles = AssetCandles(200)
+    candles.adopt("15s", [stored("live", 40)], ours=True)
+    candles.past(past([at(8, "1.1"), at(12, "1.2"), at(16, "1.3"), at(31, "1.4")]))
+    candles.live(live([at(32, "1.1"), at(46, "1.2")]), 0.0)
+    first = candles.candles("15s", 9)[0]
+    assert (first.open, first.high, first.close, first.ticks, first.quality) == (1.0, 1.9, 1.5, 40, "live")
+    minute = candles.candles("1m", 9)[0]
+    assert (minute.open, minute.high, minute.ticks) == (1.0, 1.9, 44)
+
+
+def test_a_candle_that_the_stored_ticks_make_is_backfilled_where_there_is_nothing_else_and_better_once_proven() -> None:
+    candles = AssetCandles(200)
+    candles.adopt("15s", [stored("backfilled", 40)])
+    assert candles.candles("15s", 9)[0].quality == "backfilled"
+    candles.live(live([at(5, "1.1"), at(16, "1.2")]), 0.0)
+    assert candles.candles("15s", 9)[0].quality == "partial"
+    candles.adopt("15s", [stored("backfilled", 40)], ours=True)
+    assert candles.candles("15s", 9)[0].quality == "backfilled"
 
 
 def test_the_brokers_candle_counts_where_ticks_do_not_cover_the_bucket() -> None:
