@@ -9,7 +9,9 @@ from support.stage import START_US, Asker
 from support.ticks import columns, received
 
 from tickwire.actors.history_desk import NOBODY_S, REFRESH_S, STALE_S
-from tickwire.actors.store_flights import MOST_OF_ASSET
+from tickwire.actors.history_memory import Believed
+from tickwire.actors.store_flights import MOST_FLIGHTS, MOST_OF_ASSET
+from tickwire.market.candle_pages import better_of
 from tickwire.messages.history import (
     CandlesOffered,
     CandlesTaken,
@@ -112,6 +114,40 @@ def test_what_an_import_adds_before_a_live_assets_first_candle_is_found_after_a_
     assert stamps(bench.ask(limit=5, until=100)) == [15, 30]
 
 
+def test_what_the_store_said_to_go_on_before_is_not_read_again_for_who_wants_no_more() -> None:
+    bench = Bench()
+    bench.stage.step(received(1, columns("A", 1, 10)), FeedChanged(feed="f1", state="live"))
+    bench.ask(limit=5)
+    bench.stage.step(loaded(candles(15, 30), older=True))
+    bench.stage.advance(STALE_S + 1)
+    again = served(bench.ask(limit=5))
+    assert (again.stale, again.older, len(bench.readers[0].asked)) == (False, True, 1)
+
+
+def test_nobodys_refresh_takes_the_room_of_those_who_wait() -> None:
+    bench = after_a_restart()
+    for number in range(MOST_FLIGHTS // 2):
+        bench.ask(asset=f"B{number}")
+    assert served(bench.ask(limit=20)).stale
+    assert ("A", "15s", 200) not in bench.readers[0].asked
+
+
+def test_of_too_many_beliefs_the_oldest_is_forgotten() -> None:
+    believed = Believed(2)
+    for key in ("a", "b", "a", "c"):
+        believed.put(key, 10.0)
+    assert [key for key in ("a", "b", "c") if believed.holds(key, 9.0)] == ["a", "c"]
+    assert not believed.holds("a", 10.0)
+
+
+def test_of_what_is_held_before_a_page_that_has_more_before_it_nothing_is_shown() -> None:
+    """There may be a hole between the two."""
+    stored, held = candles(60, 75), candles(15, 75, 90)
+    shown = better_of(stored, held, older=True)
+    assert [candle.timestamp for candle in shown] == [60, 75, 90]
+    assert [candle.timestamp for candle in better_of(stored, held, older=False)] == [15, 60, 75, 90]
+
+
 def test_who_asks_for_more_than_was_read_before_is_not_fobbed_off_with_less() -> None:
     bench = Bench()
     bench.ask(limit=5)
@@ -159,7 +195,9 @@ def test_an_older_range_is_read_from_the_store_and_leaves_no_hole_in_memory() ->
     assert question == StoreQuestion(asset="A", timeframe="15s", limit=3, until_us=1_500 * US)
     bench.stage.step(HistoryLoaded(question=question, candles=candles(1455, 1470, 1485), older=True))
     assert (stamps(asker), served(asker).older, served(asker).source) == ([1455, 1470, 1485], True, "store")
-    assert stamps(bench.ask())[0] == 15_000
+    newest = bench.ask(limit=200)
+    assert (stamps(newest)[0], served(newest).older) == (15_000, True)
+    assert bench.ask(limit=203).answers == []
 
 
 def test_pages_from_memory_and_store_follow_on_each_other_without_hole_or_repeat() -> None:

@@ -69,7 +69,7 @@ def test_older_pages_follow_on_each_other_without_hole_or_repeat(
     ("since", "until"),
     [
         (str(BEGIN + 60), str(BEGIN + 180)),
-        (f"{BEGIN + 59}.5", f"{BEGIN + 120}.25"),
+        (f"{BEGIN}.5", f"{BEGIN + 120}.25"),
         ("2025-09-03T02:31:00Z", "2025-09-03T02:33:00+00:00"),
         ("2025-09-03 02:31", "2025-09-03T04:33:00+02:00"),
     ],
@@ -186,6 +186,22 @@ def test_candles_are_exported_whole_and_in_order_in_pieces(gateway: RunningGatew
         f"{BEGIN},1.5,2.0,1.0,1.75,0,0,live",
         f"{BEGIN + 60},1.5,2.0,1.0,1.75,0,1,live",
     ]
+
+
+def test_an_answer_that_ended_early_is_asked_again_in_smaller_pieces(
+    gateway: RunningGateway, http: httpx.Client
+) -> None:
+    gateway.cache.candles["A", "1m"] = minutes(PIECE)
+    gateway.cache.most = 100
+    lines = http.get("/api/v1/export/A", params={"format": "jsonl", "from": BEGIN, "to": BEGIN + 60 * PIECE}).text
+    rows = [json.loads(line)["timestamp"] for line in lines.splitlines()]
+    assert rows == [BEGIN + 60 * i for i in range(PIECE)]
+
+
+def test_what_clients_offered_is_not_exported(gateway: RunningGateway, http: httpx.Client) -> None:
+    gateway.cache.candles["A", "1m"] = minutes(3)
+    gateway.cache.source = "client"
+    assert http.get("/api/v1/export/A?format=jsonl").text == ""
 
 
 def test_the_forming_candle_is_not_exported(gateway: RunningGateway, http: httpx.Client) -> None:

@@ -8,7 +8,7 @@ with running_gateway() as gateway:
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from support.redis_doubles import FakeLink, MemoryRedis
 from support.tickwire_process import eventually
@@ -75,6 +75,9 @@ class Recorder:
         self.silent = False
         self.stale = False
         """Whether the store has not confirmed the candles."""
+        self.source: Literal["memory", "client"] = "memory"
+        self.most = 10_000
+        """Candles that one answer brings, however many are asked for."""
         self.before: Callable[[HistoryRequested], object] = lambda _: None
         """Called for each question about candles before it is answered; may set the three above."""
 
@@ -105,9 +108,10 @@ class Recorder:
         if self.failing:
             return HistoryFailed(asset=asked.asset, timeframe=asked.timeframe, reason=self.failing)
         candles = within(self.candles.get((asked.asset, asked.timeframe), []), asked)
+        most = min(asked.limit, self.most)
         return HistoryServed(
-            asset=asked.asset, timeframe=asked.timeframe, candles=candles[-asked.limit :], source="memory",
-            older=len(candles) > asked.limit, stale=self.stale,
+            asset=asked.asset, timeframe=asked.timeframe, candles=candles[-most:], source=self.source,
+            older=len(candles) > most, stale=self.stale,
         )  # fmt: skip
 
     def _ticks(self, asked: StoredTicksRequested) -> StoredTicksServed:
