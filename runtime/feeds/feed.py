@@ -1,6 +1,6 @@
 """From a feed's URL to all that a TickIngestor and its app need: profile, connector, decoder, and a server of ours."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,7 +9,7 @@ from tickwire.config.urls import ChromeFeed, FeedUrl, JsonFeed, PocketOptionFeed
 from tickwire.market.wire import Decoder
 from tickwire.market.wire.chrome import ChromeDecoder
 from tickwire.market.wire.pocketoption_page import asked_by_page
-from tickwire.market.wire.registry import DecoderOptions, UnknownVenue, venue
+from tickwire.market.wire.registry import DecoderOptions, UnknownVenue, Venue, venue
 from tickwire.runtime.feeds.chrome import ChromeConnector
 from tickwire.runtime.feeds.dialler import ThreadDialler
 from tickwire.runtime.feeds.recordings import FeedError, RecordingError
@@ -102,18 +102,22 @@ def open_feed(
             )
 
 
+def _profile(name: str, speaks: Venue, *, source: str | None = None, assets: Sequence[str] = ()) -> FeedProfile:
+    """Of a live feed that speaks as this venue does."""
+    return FeedProfile(
+        name=name,
+        source=source or speaks.source,
+        unique_stamps=speaks.unique_stamps,
+        estimates_offset=speaks.estimates_offset,
+        assets=assets,
+    )
+
+
 def _simulated(url: SimulatedFeed, clock: Clock, timeout_s: float) -> Feed:
     speaks = venue("pocketoption")
     broker = SimulatedBroker(url.assets, url.rate, clock=clock)
-    profile = FeedProfile(
-        name=url.name,
-        source="simulated",  # made-up prices must never pass for the venue's
-        unique_stamps=speaks.unique_stamps,
-        estimates_offset=speaks.estimates_offset,
-        assets=url.assets,
-    )
     return Feed(
-        profile=profile,
+        profile=_profile(url.name, speaks, source="simulated", assets=url.assets),  # made-up prices never pass for real
         connector=WebSocketConnector(lambda: broker.url, timeout_s=timeout_s),
         make_decoder=lambda: speaks.make_decoder(DecoderOptions(session=SIMULATED_SESSION, demo=True)),
         server=broker,
@@ -148,15 +152,8 @@ def _pocketoption(url: PocketOptionFeed, session: str | None, timeout_s: float) 
     if not session:
         raise FeedError(f"feed {url.name}: has no session; set TICKWIRE_POCKETOPTION_SESSION or its file")
     speaks = venue("pocketoption")
-    profile = FeedProfile(
-        name=url.name,
-        source=speaks.source,
-        unique_stamps=speaks.unique_stamps,
-        estimates_offset=speaks.estimates_offset,
-        assets=url.assets,
-    )
     return Feed(
-        profile=profile,
+        profile=_profile(url.name, speaks, assets=url.assets),
         connector=WebSocketConnector(lambda: url.websocket_url, origin=POCKETOPTION_ORIGIN, timeout_s=timeout_s),
         make_decoder=lambda: speaks.make_decoder(DecoderOptions(session=session, demo=url.demo)),
     )
@@ -181,14 +178,8 @@ def _json(url: JsonFeed, timeout_s: float) -> Feed:
 
 def _chrome(url: ChromeFeed, timeout_s: float) -> Feed:
     speaks = venue("pocketoption")
-    profile = FeedProfile(
-        name=url.name,
-        source=speaks.source,
-        unique_stamps=speaks.unique_stamps,
-        estimates_offset=speaks.estimates_offset,
-    )
     return Feed(
-        profile=profile,
+        profile=_profile(url.name, speaks),
         connector=ChromeConnector(url.host, url.port, timeout_s=timeout_s),
         frames_are_private=True,
         make_decoder=lambda: ChromeDecoder(
