@@ -8,9 +8,7 @@ candle once it can take them; one that stays behind is closed with 1008. Nothing
 """
 
 import asyncio
-import socket
 import time
-from contextlib import suppress
 from typing import cast
 
 from uvicorn.server import ServerState
@@ -26,9 +24,8 @@ from tickwire.runtime.gateway.fanout import Channel, Fanout
 from tickwire.runtime.gateway.frames import PING, GapFrame, TicksFrame, error_frame, text_frame
 from tickwire.runtime.gateway.handshake import Protocol, judge, respond
 from tickwire.runtime.gateway.requests import BadRequest, LeavesAsset, WantsChannel, read_request
+from tickwire.runtime.gateway.stall import bound_kernel_buffer
 
-KERNEL_BYTES = 256 * 1024
-"""Of the socket's own send buffer: what lies there grows old unseen."""
 PING_EVERY = 20
 """Beats."""
 CLOSING_S = 2.0
@@ -118,9 +115,7 @@ class Connection(asyncio.Protocol):
         self._until = verdict.until
         self._cancel_timer()
         self._open = True
-        with suppress(OSError):
-            connected = self.transport.get_extra_info("socket")
-            connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES)
+        bound_kernel_buffer(self.transport)
         self._take_place()
 
     def _take_place(self) -> None:

@@ -1,6 +1,16 @@
-"""The end of a connection whose client takes nothing. In the event loop."""
+"""What waits for a client that takes nothing, and its end. In the event loop."""
 
 import asyncio
+import socket
+from contextlib import suppress
+
+KERNEL_BYTES = 256 * 1024
+"""Of the socket's own send buffer: what lies there grows old unseen."""
+
+
+def bound_kernel_buffer(transport: asyncio.BaseTransport) -> None:
+    with suppress(OSError):
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES)
 
 
 class CutsStalled(asyncio.Protocol):

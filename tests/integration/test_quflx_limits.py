@@ -212,8 +212,9 @@ def test_an_address_has_so_many_connections_with_or_without_a_name() -> None:
 
 
 def test_who_does_not_connect_is_sent_away(gateway: RunningGateway) -> None:
-    with RawSocket(gateway.url) as idler:
+    with RawPolling(gateway.url) as polling, RawSocket(gateway.url) as idler:
         assert idler.is_ended()
+        assert "Invalid session" in polling.get().text, "it is not kept either"
 
 
 def test_who_keeps_talking_after_the_goodbye_is_cut_off(gateway: RunningGateway) -> None:

@@ -180,6 +180,7 @@ class Quflx:
         for sid, beats in self._nameless.items():
             if beats > NAMELESS_BEATS:
                 await self._end(sid)
+                self._server.eio.sockets.pop(sid, None)  # engineio keeps a closed one, and its queue, for long
 
     def _engine_sid(self, sid: str) -> str:
         return str(self._server.manager.eio_sid_from_sid(sid, NAMESPACE))

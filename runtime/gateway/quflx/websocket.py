@@ -1,9 +1,7 @@
 """uvicorn's WebSocket connection for `/socket.io/`, which takes ready frames, too. In the event loop."""
 
 import asyncio
-import socket
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from starlette.types import Scope
@@ -11,12 +9,10 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame
 
 from tickwire.runtime.gateway.admission import Allowance, Limits
-from tickwire.runtime.gateway.stall import CutsStalled
+from tickwire.runtime.gateway.stall import CutsStalled, bound_kernel_buffer
 
 CLOSING_S = 2.0
 """For the client's goodbye."""
-KERNEL_BYTES = 256 * 1024
-"""Of the socket's own send buffer: what lies there grows old unseen."""
 MESSAGE = b"4"
 """How Engine.IO's messages begin."""
 WRITER = "write_frames"
@@ -35,8 +31,7 @@ class SocketIoConnection(CutsStalled, WebSocketsSansIOProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        with suppress(OSError):
-            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES)
+        bound_kernel_buffer(transport)
 
     # What is said beside messages, which are counted where their sender can be told why (doorway.py): each ping would
     # be answered, whether the answers are taken or not, and each empty piece of a message kept.
