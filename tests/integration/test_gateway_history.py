@@ -137,6 +137,7 @@ def test_what_is_the_same_is_not_sent_again(gateway: RunningGateway, http: httpx
     known = {"If-None-Match": f'"other", {first.headers["etag"]}'}
     again = http.get(f"/api/v1/{path}", headers=known)
     assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
+    assert http.get(f"/api/v1/{path}", headers={"If-None-Match": "*"}).status_code == 304
     gateway.cache.candles["A", "1m"] = minutes(4)
     gateway.cache.ticks.append((BEGIN * US + 5, "1.75"))
     changed = http.get(f"/api/v1/{path}", headers=known)
@@ -214,7 +215,9 @@ def test_the_forming_candle_is_not_exported(gateway: RunningGateway, http: httpx
 def test_ticks_are_exported_whole_and_in_order_however_dense(gateway: RunningGateway, http: httpx.Client) -> None:
     dense = [(BEGIN * US + 5 * i, f"1.{100_000 + i}") for i in range(3 * PIECE)]
     gateway.cache.ticks = [(86_400 * US, "1.5"), *dense, ((BEGIN + 5_000_000) * US, "1.25")]
-    text = http.get("/api/v1/export/%23B_otc?what=ticks").text.splitlines()
+    answer = http.get("/api/v1/export/%23B_otc?what=ticks")
+    assert answer.headers["content-disposition"] == 'attachment; filename="_B_otc-ticks.csv"'
+    text = answer.text.splitlines()
     assert text[0] == "timestamp,asset,price"
     rows = [row.split(",") for row in text[1:]]
     assert [(round(float(at) * US), asset, price) for at, asset, price in rows] == [

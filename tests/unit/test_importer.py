@@ -3,12 +3,15 @@
 import gzip
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.store_engines import SqliteEngine
 
 from tickwire.actors.ports import Store, StoreUnavailable
+from tickwire.market.candle_rows import CandleRow
 from tickwire.market.rows import Row
+from tickwire.runtime.importer import work
 from tickwire.runtime.importer.lines import ImportFileError
 from tickwire.runtime.importer.positions import Positions
 from tickwire.runtime.importer.work import Importer, ImportOptions, Report
@@ -20,34 +23,45 @@ NOW_US = 1_767_614_400_000_000
 
 
 class Dying:
-    """A store that is there for so many writes, then for good not."""
+    """A store that is there for so many writes, then for good not; before them it is busy for so many calls."""
 
-    def __init__(self, store: Store, writes: int) -> None:
+    def __init__(self, store: Store, writes: int, busy: int = 0) -> None:
         self._store = store
         self._left = writes
+        self._busy = busy
         self.batch_rows = 10
         self.written: list[Row] = []
 
     def write(self, rows: list[Row]) -> int | None:
-        if not self._left:
-            raise StoreUnavailable("gone")
-        self._left -= 1
+        self._take_turn()
         self.written += rows
         return self._store.write(rows)
 
+    def write_candles(self, rows: list[CandleRow]) -> int | None:
+        self._take_turn()
+        return self._store.write_candles(rows)
 
-def importer(store: object, folder: Path, **options: object) -> Importer:
+    def _take_turn(self) -> None:
+        if self._busy:
+            self._busy -= 1
+            raise StoreUnavailable("busy")
+        if not self._left:
+            raise StoreUnavailable("gone")
+        self._left -= 1
+
+
+def importer(store: object, folder: Path, patience_s: float = 0.0, **options: Any) -> Importer:
     return Importer(
         store,  # type: ignore[arg-type]  # doubles have what is used
         Positions(folder / "data"),
         store_name="sqlite:test",
-        options=ImportOptions(**options),  # type: ignore[arg-type]
+        options=ImportOptions(**options),
         now_us=NOW_US,
-        patience_s=0.0,
+        patience_s=patience_s,
     )
 
 
-def import_text(text: str, name: str, folder: Path, engine: SqliteEngine, **options: object) -> Report:
+def import_text(text: str, name: str, folder: Path, engine: SqliteEngine, **options: Any) -> Report:
     (folder / name).write_text(text)
     return importer(engine.store(), folder, **options).run(folder / name, lambda _: None)
 
@@ -98,6 +112,29 @@ def test_an_import_goes_on_behind_what_the_store_confirmed(engine: SqliteEngine,
     assert len(healthy.written) == 40
     assert len(engine.rows()) == len({uid for uid, *_ in engine.rows()}) == 60
     assert importer(store, tmp_path).run(file, lambda _: None).resumed_at_line == 0
+
+
+def test_a_store_that_is_busy_for_a_while_is_waited_for(
+    engine: SqliteEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "PAUSES_S", (0.001, 0.002))
+    file = tmp_path / "EURUSD_20260105.csv"
+    file.write_text("time,price\n1767600000,1.1\n")
+    report = importer(Dying(engine.store(), 1, busy=3), tmp_path, patience_s=60.0).run(file, lambda _: None)
+    assert (report.rows, report.new) == (1, 1)
+
+
+def test_candles_that_were_broken_off_are_all_stored_though_the_newest_comes_first(
+    engine: SqliteEngine, tmp_path: Path
+) -> None:
+    file = tmp_path / "EURUSD_1m.csv"
+    stamps = [1_767_607_200 - 60 * row for row in range(30)]
+    file.write_text("timestamp,open,close,high,low\n" + "".join(f"{at},1.1,1.2,1.4,1.0\n" for at in stamps))
+    with pytest.raises(StoreUnavailable):
+        importer(Dying(engine.store(), 2), tmp_path).run(file, lambda _: None)
+    assert importer(engine.store(), tmp_path).run(file, lambda _: None).rows == 30
+    kept = engine.store().candles("EURUSD", "1m", 0, 2_000_000_000, 100)
+    assert [candle.timestamp for candle in kept] == stamps[::-1]
 
 
 def test_a_file_that_was_changed_meanwhile_is_imported_from_its_beginning(engine: SqliteEngine, tmp_path: Path) -> None:

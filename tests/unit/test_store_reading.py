@@ -91,6 +91,7 @@ def test_what_the_table_lacks_is_made_of_ticks_before_between_and_after_the_kept
     answer = read(table, 100)
     assert opened(answer) == [BEGIN + 60 * i for i in range(10)]
     assert not answer.older
+    assert (read(table, 10).older, read(table, 9).older) == (False, True)
     made = {c.timestamp: (c.open, c.high, c.low, c.close) for c in answer.candles if c.quality == "backfilled"}
     whole = candles_of(ticks, 60)
     assert made == {at: prices for at, prices in whole.items() if at not in (BEGIN + 120, BEGIN + 180, BEGIN + 360)}
