@@ -1,8 +1,8 @@
 """Prints what CacheManager takes, and its longest turns: `python benchmarks/cache_manager.py`.
 
 Messages as TickIngestor sends them, handed to `step` every 10 ms of a clock that the benchmark moves; Redis answers at
-once. A replay at `speed=max` brings stamps 0.48 s apart as fast as it can, so that buckets end all the time. Where those
-of all assets end in one turn, the longest turn is one in which an hour ended.
+once. A replay at `speed=max` brings stamps 0.48 s apart as fast as it can, so that buckets end all the time. Where
+those of all assets end in one turn, the longest turn is one in which an hour ended.
 """
 
 import time
