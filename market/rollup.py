@@ -161,8 +161,10 @@ class Rollup:
         if own is None or outside is None:
             return own or outside
         proven = outside.whole and start not in self._unproven[level]
-        if own.whole and not (proven and outside.ticks > own.ticks):  # an earlier run saw ticks that never came here
+        if own.whole and not (proven and outside.ticks > own.ticks):
             return own
+        if own.whole:  # an earlier run saw ticks that never came here, and some here may have come too late for it
+            return union(outside, own)._replace(quality="backfilled")
         return outside._replace(ticks=max(own.ticks, outside.ticks)) if proven else union(outside, own)
 
     def _parts(self, level: int, start: int) -> Bar | None:

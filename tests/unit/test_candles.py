@@ -253,12 +253,12 @@ def test_a_candle_that_somebody_saw_whole_counts_where_ticks_were_missed_here(qu
 def test_a_candle_that_an_earlier_run_saw_whole_stays_though_history_begins_in_its_middle() -> None:
     candles = AssetCandles(200)
     candles.adopt("15s", [stored("live", 40)], ours=True)
-    candles.past(past([at(8, "1.1"), at(12, "1.2"), at(16, "1.3"), at(31, "1.4")]))
+    candles.past(past([at(8, "1.1"), at(12, "1.5"), at(14.9, "2.1"), at(16, "1.3"), at(31, "1.4")]))
     candles.live(live([at(32, "1.1"), at(46, "1.2")]), 0.0)
     first = candles.candles("15s", 9)[0]
-    assert (first.open, first.high, first.close, first.ticks, first.quality) == (1.0, 1.9, 1.5, 40, "live")
+    assert (first.open, first.high, first.close, first.ticks, first.quality) == (1.0, 2.1, 2.1, 40, "backfilled")
     minute = candles.candles("1m", 9)[0]
-    assert (minute.open, minute.high, minute.ticks) == (1.0, 1.9, 44)
+    assert (minute.open, minute.high, minute.ticks) == (1.0, 2.1, 44)
 
 
 def test_a_candle_that_the_stored_ticks_make_is_backfilled_where_there_is_nothing_else_and_better_once_proven() -> None:
