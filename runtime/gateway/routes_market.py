@@ -26,13 +26,13 @@ NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "The same 
 
 @dataclass(frozen=True, slots=True)
 class _CandlesQuery:
-    """What is asked of an asset's candles, as the query says it."""
+    """What is asked of an asset's candles."""
 
     asset: str
-    timeframe: Timeframe = "1m"
-    limit: CandlesLimit = 200
-    since: From = None
-    until: To = None
+    timeframe: str
+    limit: int
+    since: str | None
+    until: str | None
 
     async def of(self, past: Past) -> tuple[HistoryServed, bytes, bytes]:
         """The answer, and in JSON its `older` and its candles. Raises Problem."""
@@ -41,7 +41,14 @@ class _CandlesQuery:
         return served, older_than(served), encode_candles(served.candles)
 
 
-CandlesAsked = Annotated[_CandlesQuery, Depends()]
+async def _candles_query(
+    asset: str, timeframe: Timeframe = "1m", limit: CandlesLimit = 200, since: From = None, until: To = None
+) -> _CandlesQuery:
+    """A coroutine, though it waits for nothing: FastAPI calls anything else in a thread of a pool."""
+    return _CandlesQuery(asset, timeframe, limit, since, until)
+
+
+CandlesAsked = Annotated[_CandlesQuery, Depends(_candles_query)]
 
 
 def market_routes(services: Services, past: Past) -> APIRouter:
