@@ -16,7 +16,7 @@ from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from tickwire.runtime.feeds.waker import Waker
+from tickwire.runtime.waker import Waker
 
 HANDSHAKE_S = 5.0
 STOP_S = 5.0

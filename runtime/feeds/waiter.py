@@ -3,7 +3,7 @@
 import selectors
 
 from tickwire.actors.ports import FeedSocket
-from tickwire.runtime.feeds.waker import Waker
+from tickwire.runtime.waker import Waker
 
 
 class SelectorWaiter:

@@ -5,7 +5,6 @@ watches for the peer hanging up, reconnects with backoff, closes old sockets, an
 never connects and never closes: when a round trip fails it marks the link degraded, shuts the socket, wakes the keeper.
 """
 
-import contextlib
 import select
 import selectors
 import socket
@@ -25,6 +24,7 @@ from tickwire.messages.lifecycle import LinkState
 from tickwire.runtime.redisio.faults import DOWN, TIMEOUT, detail_of
 from tickwire.runtime.redisio.handshake import Opening, shut
 from tickwire.runtime.redisio.pause import BACKOFF_S, pause_s
+from tickwire.runtime.waker import Waker
 
 TIMEOUT_S = 2.0
 """Deadline of a round trip, writing and reading together."""
@@ -68,9 +68,7 @@ class RedisLink:
         self._changes: deque[tuple[LinkState, str]] = deque()
         self._closing = threading.Event()
         self._opening: Opening | None = None
-        self._wake_in, self._wake_out = socket.socketpair()
-        self._wake_in.setblocking(False)
-        self._wake_out.setblocking(False)
+        self._waker = Waker()
         self._keeper = threading.Thread(target=self._keep, name=f"redis-link-{owner}", daemon=True)
 
     # -- what the owner sees
@@ -127,9 +125,9 @@ class RedisLink:
             opening.abort()
         if connected is not None:
             shut(connected)
-        self._wake()
+        self._waker.wake()
         if self._keeper.ident is None:
-            self._close_wakes()
+            self._waker.close()
         elif self._keeper is not threading.current_thread():
             self._keeper.join(CLOSE_S)
 
@@ -169,7 +167,7 @@ class RedisLink:
             self._change("degraded", detail)
         _log.debug("redis_call_failed", owner=self.owner, detail=detail, error=str(error))
         shut(connected)
-        self._wake()
+        self._waker.wake()
 
     # -- the keeper
 
@@ -185,7 +183,7 @@ class RedisLink:
                 attempt = 0 if time.monotonic() - since >= STABLE_S else attempt
             self._closing.wait(pause_s(attempt, self._backoff_s))
             attempt += 1
-        self._close_wakes()
+        self._waker.close()
 
     def _connect(self) -> socket.socket | None:
         opening = Opening(self.url, f"tickwire:{self.owner}", timeout_s=self._timeout_s)
@@ -212,11 +210,11 @@ class RedisLink:
 
     def _watch(self, connected: socket.socket) -> None:
         """Return when the connection has ended: marked by the owner, hung up by the peer, or closing."""
-        self._drain_wakes()
+        self._waker.clear()
         while self._state == "up" and not self._closing.is_set():
-            if _hung_up(connected, self._wake_in):
+            if _hung_up(connected, self._waker.ear):
                 self._fail(connected, DOWN, None)
-            self._drain_wakes()
+            self._waker.clear()
         with self._calling:
             self._socket = None
             connected.close()
@@ -233,19 +231,6 @@ class RedisLink:
             _log.info("redis_link_changed", owner=self.owner, state=state, detail=detail, url=self.url.masked)
             if self._listener is not None:
                 self._listener(state, detail)
-
-    def _wake(self) -> None:
-        with contextlib.suppress(OSError):  # full: a wake is due already; closed: the keeper has ended
-            self._wake_out.send(b"w")
-
-    def _close_wakes(self) -> None:
-        self._wake_in.close()
-        self._wake_out.close()
-
-    def _drain_wakes(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            while self._wake_in.recv(64):
-                pass
 
 
 def _left(deadline: float) -> float:

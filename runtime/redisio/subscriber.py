@@ -24,6 +24,7 @@ from tickwire.runtime.redisio.handshake import Opening
 from tickwire.runtime.redisio.link import CLOSE_S, RECEIVE_CHUNK, TIMEOUT_S
 from tickwire.runtime.redisio.pause import BACKOFF_S, pause_s
 from tickwire.runtime.redisio.resp import pack
+from tickwire.runtime.waker import Waker
 
 SILENCE_S = 6.0
 """Three missed heartbeats."""
@@ -64,9 +65,7 @@ class Subscriber:
         self._state: tuple[bool, str] = (False, "connecting")
         self._closing = threading.Event()
         self._opening: Opening | None = None
-        self._wake_in, self._wake_out = socket.socketpair()
-        self._wake_in.setblocking(False)
-        self._wake_out.setblocking(False)
+        self._waker = Waker()
         self._thread = threading.Thread(target=self._run, name="redis-subscriber", daemon=True)
 
     def start(self) -> None:
@@ -78,13 +77,13 @@ class Subscriber:
             if channel not in self._wanted:
                 self._wanted[channel] = False
                 self._commands.append(pack("SUBSCRIBE", channel))
-        self._wake()
+        self._waker.wake()
 
     def unsubscribe(self, channel: str) -> None:
         with self._lock:
             if self._wanted.pop(channel, None) is not None:
                 self._commands.append(pack("UNSUBSCRIBE", channel))
-        self._wake()
+        self._waker.wake()
 
     def close(self) -> None:
         """End the thread; idempotent."""
@@ -93,9 +92,9 @@ class Subscriber:
             opening = self._opening
         if opening is not None:
             opening.abort()
-        self._wake()
+        self._waker.wake()
         if self._thread.ident is None:
-            self._close_wakes()
+            self._waker.close()
         elif self._thread is not threading.current_thread():
             self._thread.join(CLOSE_S)
 
@@ -112,7 +111,7 @@ class Subscriber:
                 self._tell(False, detail_of(error))
             self._closing.wait(pause_s(attempt, self._backoff_s))
             attempt += 1
-        self._close_wakes()
+        self._waker.close()
 
     def _connect(self) -> socket.socket:
         opening = Opening(self._url, "tickwire:subscriber", timeout_s=TIMEOUT_S)
@@ -133,7 +132,7 @@ class Subscriber:
         deadline = time.monotonic() + self._silence_s
         with selectors.DefaultSelector() as selector:
             selector.register(connected, selectors.EVENT_READ)
-            selector.register(self._wake_in, selectors.EVENT_READ)
+            selector.register(self._waker.ear, selectors.EVENT_READ)
             while not self._closing.is_set():
                 self._send_commands(connected)
                 left = deadline - time.monotonic()
@@ -156,8 +155,8 @@ class Subscriber:
         if isinstance(connected, ssl.SSLSocket) and connected.pending():
             return True
         ready = [key.fileobj for key, _ in selector.select(timeout_s)]
-        if self._wake_in in ready:
-            self._drain_wakes()
+        if self._waker.ear in ready:
+            self._waker.clear()
         return connected in ready
 
     def _take(self, push: Any) -> bool:
@@ -193,16 +192,3 @@ class Subscriber:
             self._state = (heard, detail)
             _log.info("redis_subscriber_changed", heard=heard, detail=detail, url=self._url.masked)
             self._on_state(heard, detail)
-
-    def _wake(self) -> None:
-        with contextlib.suppress(OSError):  # full: a wake is due already; closed: the thread has ended
-            self._wake_out.send(b"w")
-
-    def _close_wakes(self) -> None:
-        self._wake_in.close()
-        self._wake_out.close()
-
-    def _drain_wakes(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            while self._wake_in.recv(64):
-                pass
