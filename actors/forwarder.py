@@ -20,6 +20,8 @@ CHUNK_ROWS = 500
 """Rows read from the spool and appended in one round trip when behind."""
 CHUNK_BYTES = 8 * 1024 * 1024
 """What they may weigh together: a round trip has two seconds."""
+LOOKS = 3
+"""At an empty stream, before its missing acknowledgement is given up: the writer tries it again meanwhile."""
 
 
 class Ring:
@@ -53,6 +55,7 @@ class Forwarder:
         self._outstanding: deque[tuple[int, int]] = deque()
         self._outstanding_bytes = 0
         self._in_stream = 0
+        self._looks_in_vain = 0
         self.checked = False
         """Whether the server has been looked at since the link came up, as far as is known: nothing goes out before."""
         self.trouble = ""
@@ -261,16 +264,26 @@ class Forwarder:
         """Forget what the store has. Raises PortErrors."""
         if self.lost:
             return  # there may be a hole below whatever is acknowledged: a new boot comes first
-        acked = self._redis.acked_id()
+        # The length first: the writer says what it has stored before it trims that.
         self._in_stream = self._redis.outbox_length()
-        if acked is None:
-            return
-        boot, row = entry_id(acked)
-        if boot != self._spool.boot_ms:
-            return  # an older forwarding of rows that are being forwarded again: their own acknowledgement will come
-        while self._outstanding and self._outstanding[0][0] <= row:
-            self._outstanding_bytes -= self._outstanding.popleft()[1]
-        self._spool.forget(min(row, self._forwarded_row))
+        acked = self._redis.acked_id()
+        boot, row = entry_id(acked) if acked is not None else (0, 0)
+        if boot == self._spool.boot_ms:  # else of an older forwarding of rows that are being forwarded again
+            while self._outstanding and self._outstanding[0][0] <= row:
+                self._outstanding_bytes -= self._outstanding.popleft()[1]
+            self._spool.forget(min(row, self._forwarded_row))
+        self._look_for_what_is_awaited()
+
+    def _look_for_what_is_awaited(self) -> None:
+        """An empty stream from which rows were never acknowledged brings no acknowledgement any more.
+
+        So it is where the server took the writer's trim and refused its word, and the group was then destroyed.
+        """
+        in_vain = self.awaits_floor and not self._in_stream
+        self._looks_in_vain = self._looks_in_vain + 1 if in_vain else 0
+        if self._looks_in_vain >= LOOKS:
+            self._looks_in_vain = 0
+            self.lost = "the stream is empty, and its entries were never acknowledged"
 
 
 def entry_id(text: str) -> tuple[int, int]:

@@ -266,6 +266,20 @@ def test_forwarding_stops_at_the_window_and_goes_on_when_the_store_has_taken_som
     assert keeper.outbox_prices() == prices(4, 3)
 
 
+def test_a_stream_that_was_emptied_without_an_acknowledgement_gets_all_again(make: Callable[..., Keeper]) -> None:
+    keeper = make(window_entries=3, window_bytes=1)
+    for number in range(1, 4):
+        keeper.stage.step(received(number, columns("A", number, 1)))
+    assert keeper.outbox_prices() == prices(1, 1)
+    boot_ms = keeper.spool.boot_ms
+    keeper.redis.streams["tickwire:outbox:p1"].entries.clear()  # trimmed, and the word of it refused
+    keeper.stage.advance(0.3)
+    assert keeper.outbox_prices() == []  # the word may come yet
+    keeper.stage.advance(2.0)
+    assert keeper.outbox_prices() == prices(1, 1)
+    assert keeper.spool.boot_ms > boot_ms
+
+
 def test_a_large_backlog_goes_in_order_in_chunks(make: Callable[..., Keeper]) -> None:
     keeper = make()
     keeper.redis.go_down()
