@@ -291,10 +291,10 @@ class TickIngestor:
     def _finish_drain(self, now: float) -> None:
         if self._pipeline.numbering.held_ticks and now < self._drain_deadline:
             return
-        while assets := self._pipeline.numbering.ungranted():
-            for asset in assets:
-                self._pipeline.grant(asset, new_epoch(self._clock.now_us()), 1)
+        self._pipeline.grant_rest(self._clock.now_us)
         self._measure()
+        # The epoch goes on; but nobody listens from here on, and silence proves nothing.
+        self._candles.tell(TicksDoubted(assets=self._pipeline.numbering.all_granted()))
         for reply_to in self._drains:
             reply_to.tell(Drained(feed=self._feed))
         self._drains = []

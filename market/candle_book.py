@@ -64,7 +64,9 @@ class CandleBook:
         self._assets[name] = asset
         self._touched[name] = None
         if len(self._assets) > self._most:
-            gone, _ = self._assets.popitem(last=False)
+            gone, forgotten = self._assets.popitem(last=False)
+            forgotten.doubt()
+            self._make(gone, forgotten)
             self._alarm_at.pop(gone, None)
             for level in range(len(TIMEFRAMES)):
                 self.unwritten.pop((gone, level), None)
@@ -158,8 +160,13 @@ class CandleBook:
         return closed
 
     def take_made(self) -> list[tuple[str, Candle]]:
+        """Candles for the store."""
         made, self.made = self.made, []
         return made
+
+    def _make(self, name: str, asset: AssetCandles) -> None:
+        if asset.renewed:
+            self.made += [(name, candle) for candle in asset.take_renewed()]
 
     def _note(self, name: str, asset: AssetCandles) -> None:
         if asset.changed:
@@ -168,8 +175,7 @@ class CandleBook:
         if asset.holes_made != asset.holes_told:
             asset.holes_told = asset.holes_made
             self.holed[name] = None
-        if asset.renewed:
-            self.made += [(name, candle) for candle in asset.take_renewed()]
+        self._make(name, asset)
         order = asset.order
         if order.late or order.ahead:
             self.late += order.late

@@ -60,9 +60,8 @@ class AssetCandles:
         self.refilled = self._told.refilled
         self.changed = self._rollup.changed
         """Timeframes (by place) whose closed candles changed; the owner takes them."""
+        self.encoded = self._rollup.encoded
         self.renewed = self._rollup.renewed
-        self.take_renewed = self._rollup.take_renewed
-        """Closed candles for the store: new ones, and those that are better known; the owner takes them."""
         self._buckets: dict[int, Bucket] = {}
         self._retained: deque[Bucket] = deque()
         self._retained_ticks = 0
@@ -265,9 +264,9 @@ class AssetCandles:
         """Opening second before which candles were forgotten, 0 where none was."""
         return self._rollup.floor[TIMEFRAMES.index(timeframe)]
 
-    def encoded(self, level: int, limit: int) -> bytes:
-        """The last closed ones as a JSON array, oldest first."""
-        return self._rollup.encoded(level, limit)
+    def take_renewed(self) -> list[Candle]:
+        """Closed ones for the store, new or better known. What silence alone makes whole waits: a doubt may come."""
+        return self._rollup.take_renewed(self._coverage.sure_us)
 
     # -- what the ticks of a base bucket come to
 

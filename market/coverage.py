@@ -6,6 +6,7 @@ that overlap are one: so history closes the hole that an outage left.
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import inf
 from operator import attrgetter
 from typing import Literal
 
@@ -15,6 +16,8 @@ US = 1_000_000
 JOIN_US = 5_000_000
 """Silence for which even an asset that never pauses is no staleness: where the broker's history ends so shortly before
 live ticks begin, nothing lacks between them. Two spans of live ticks are never joined so: ticks were missed there."""
+DEAD_US = 60_000_000
+"""So long may a connection be dead before that is noticed."""
 SILENT_S = 60
 """An earlier run's candles that are no further apart had no hole between them: a bucket without a tick has none."""
 MOST_SPANS = 64
@@ -88,6 +91,12 @@ class Coverage:
     def silent(self, us: int) -> None:
         """So is silence until here, as long as nobody doubts it."""
         self._silent_us = us
+
+    @property
+    def sure_us(self) -> float:
+        """Up to where no doubt takes back what was taken for silence: one comes before `DEAD_US` are over."""
+        live, silent_us = self._live, self._silent_us
+        return inf if live is None or silent_us <= live.last_us else max(live.last_us, silent_us - DEAD_US)
 
     def end(self) -> int | None:
         """Live ticks may be missing from the last one on. Its stamp, if silence has covered what came after it."""

@@ -79,6 +79,9 @@ class Numbering:
         state = self._assets.get(asset)
         return state is not None and state.epoch is not None
 
+    def all_granted(self) -> list[str]:
+        return [asset for asset, state in self._assets.items() if state.epoch is not None]
+
     def refuse(self, asset: str, owner: str) -> int:
         """Another feed owns it; returns how many held ticks that concerns."""
         state = self._assets.setdefault(asset, _Asset())
@@ -95,7 +98,7 @@ class Numbering:
 
     def doubt(self, assets: Collection[str] | None) -> list[str]:
         """Ticks of these (None: of any) may be missing: what was granted is asked for again. Returns what was."""
-        granted = [asset for asset, state in self._assets.items() if state.epoch is not None]
+        granted = self.all_granted()
         doubted = granted if assets is None else list(set(assets).intersection(granted))
         for asset in doubted:
             del self._assets[asset]

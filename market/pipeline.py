@@ -5,9 +5,10 @@ the messages were put into the mailboxes: a step that crashes and comes again gi
 """
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
+from tickwire.market.identity import new_epoch
 from tickwire.market.intake import GoodTicks, Intake
 from tickwire.market.numbering import Numbering
 from tickwire.market.offset import OffsetChange, OffsetEstimator
@@ -164,6 +165,12 @@ class FeedPipeline:
             self._batch(recv_us).live.append(columns)
             self.intake.count(asset, RECEIVED, len(columns.encoded))
         return self.numbering.granted(asset)
+
+    def grant_rest(self, now_us: Callable[[], int]) -> None:
+        """Nobody is asked any more: what waits for an answer begins epochs of its own."""
+        while assets := self.numbering.ungranted():
+            for asset in assets:
+                self.grant(asset, new_epoch(now_us()), 1)
 
     def refuse(self, asset: str, owner: str) -> None:
         dropped = self.numbering.refuse(asset, owner)

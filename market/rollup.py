@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 import orjson
 
 from tickwire.market.bars import Bar, roll, union
+from tickwire.market.tick_order import US
 from tickwire.market.timeframes import SECONDS, TIMEFRAMES
 from tickwire.messages.candles import Candle
 
@@ -118,11 +119,15 @@ class Rollup:
             shown = self._shown[level][start] = (candle, encoded)
         return shown
 
-    def take_renewed(self) -> list[Candle]:
-        """Closed candles that are new or better known since the last call; what was forgotten meanwhile is left out."""
-        known = [(level, start) for level, start in self.renewed if start in self._bars[level]]
-        self.renewed.clear()
-        return [self.show(level, start)[0] for level, start in known]
+    def take_renewed(self, until_us: float) -> list[Candle]:
+        """Closed candles that are new or better known since the last call; what was forgotten meanwhile is left out.
+
+        Those that end after `until_us` are left for another time.
+        """
+        due = [key for key in self.renewed if (key[1] + LENGTHS[key[0]]) * US <= until_us]
+        for key in due:
+            del self.renewed[key]
+        return [self.show(level, start)[0] for level, start in due if start in self._bars[level]]
 
     def trim(self) -> Sequence[int]:
         """Forget what is older than is shown; returns the base buckets that are gone.

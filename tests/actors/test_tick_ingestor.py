@@ -611,6 +611,15 @@ def test_a_drain_parts_what_is_held_over_a_cut_too(feed: Feed) -> None:
     assert feed.ticks() == [("A", 1, "1.5"), ("A", 1, "1.6")]
 
 
+def test_a_drain_says_that_silence_proves_nothing_from_then_on_and_keeps_the_epoch(feed: Feed) -> None:
+    feed.live(("A", NOW_S, 1.5))
+    feed.grant(epoch="E1")
+    feed.stage.step(DrainRequested(reply_to=Asker()))
+    assert feed.stage.told("cache_manager", TicksDoubted) == [TicksDoubted(assets=["A"])]
+    assert feed.stage.told("cache_manager", object)[-1] == TicksDoubted(assets=["A"])
+    assert len(feed.stage.told("buffer_keeper", AssetRequested)) == 1
+
+
 def test_a_doubt_about_what_nobody_was_granted_voids_no_grant_under_way(feed: Feed) -> None:
     feed.live(("A", NOW_S, 1.5))
     feed.read(["doubt", ["A", "B"]])

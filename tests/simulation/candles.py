@@ -63,8 +63,12 @@ def demand_candles(accepted: Iterable[Identity], stored: Mapping[tuple[str, str,
 
 
 def demand_whole(traded: Iterable[Identity], stored: Mapping[tuple[str, str, int], Candle]) -> None:
-    """No candle of quality live lacks a tick that its venue had, were we connected or not."""
-    ticks = list(traded)
+    """No candle of quality live lacks a tick that its venue had, were we connected or not.
+
+    But for those stamped with the very second in which a bucket opens: who begins to listen among several of one stamp
+    can't know how many were before.
+    """
+    ticks = [tick for tick in traded if float(tick.stamp) % 15]
     for timeframe, seconds in SECONDS.items():
         for (asset, start), (*_, count) in candles_of(ticks, seconds).items():
             candle = stored.get((asset, timeframe, start))

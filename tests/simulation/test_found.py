@@ -15,6 +15,8 @@ FOUND = {
     807: "an epoch went on though another had been used since",
     820: "a request for an asset was forgotten by a keeper that crashed",
     1242: "a message said that ticks of the next one were received, and the process was killed between the two",
+    4725: "a candle that silence had made whole stayed live in the store after the doubt",
+    9513: "an outbox that was emptied without an acknowledgement filled the window for good",
 }
 
 

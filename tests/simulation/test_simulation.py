@@ -113,6 +113,6 @@ def test_a_stored_candle_that_lacks_a_tick_is_found() -> None:
 def test_a_stored_candle_that_lacks_what_a_cut_left_out_is_found() -> None:
     world = World(1, Rates()).run(turns=3000)
     key, candle = next(item for item in world.table.candles.items() if item[1].quality == "live")
-    missed = Identity("json", key[0], repr(float(candle.timestamp)), "1.1", 0)
+    missed = Identity("json", key[0], repr(candle.timestamp + 1.0), "1.1", 0)
     with pytest.raises(Violation, match="its venue had"):
         demand_whole([missed] * (candle.ticks + 1), world.table.candles)

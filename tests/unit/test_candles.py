@@ -182,6 +182,30 @@ def test_silence_before_a_doubt_covers_nothing_and_what_closed_by_it_is_told_ane
     assert candles.holes == [(at(10, "")[0], at(910, "")[0])]
 
 
+def test_the_store_gets_what_silence_alone_makes_whole_once_a_tick_a_doubt_or_time_has_shown_it() -> None:
+    def silent() -> AssetCandles:
+        candles = AssetCandles(200)
+        candles.live(live([at(0, "1.1"), at(10, "1.2")]), 100.0)
+        candles.elapse(108.0, fed=True)
+        assert [c.quality for c in candles.closed] == ["live"]
+        assert candles.take_renewed() == []
+        return candles
+
+    def taken(candles: AssetCandles) -> list[tuple[str, str]]:
+        return [(c.timeframe, c.quality) for c in candles.take_renewed()]
+
+    spoken = silent()
+    spoken.live(live([at(20, "1.3")], 3), 110.0)
+    assert taken(spoken) == [("15s", "live")]
+    doubted = silent()
+    doubted.doubt()
+    assert taken(doubted) == [("15s", "partial")]
+    waited = silent()
+    waited.elapse(167.0, fed=True)
+    assert taken(waited) == [("15s", "live")]
+    assert [c.timeframe for c in waited.closed] == ["15s", "1m"]
+
+
 def test_a_new_epoch_takes_silence_back_without_a_doubt_and_never_what_history_has_covered() -> None:
     candles = AssetCandles(200)
     candles.live(live([at(0, "1.1"), at(10, "1.2")]), 100.0)
