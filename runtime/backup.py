@@ -126,7 +126,10 @@ def _number_on(staging: Path) -> None:
     """The ledger's copy knows entries that the spool's, made before, does not: their numbers are taken."""
     with closing(sqlite3.connect(staging / SPOOL, isolation_level=None)) as db:
         db.execute("attach ? as ledger", (str(staging / LEDGER),))
-        db.executescript(_NUMBERS)
+        if db.execute(
+            "select 1 from ledger.sqlite_master where name = 'posted'"
+        ).fetchone():  # else it is just being made
+            db.executescript(_NUMBERS)
 
 
 def _pack(staging: Path, target: Path, tell: Tell) -> None:

@@ -176,6 +176,18 @@ def test_numbers_that_the_ledger_has_seen_are_not_used_again(entries: int, tmp_p
     directory.close()
 
 
+def test_a_ledger_that_is_just_being_made_is_no_obstacle(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    spool = SqliteSpool(data / "spool.db", now_ms=lambda: 1, run_id="r")
+    with sqlite3.connect(data / "ledger.db") as ledger:
+        ledger.execute("pragma journal_mode = wal")
+    ledger.close()
+    back_up(data, tmp_path / "b", with_store=True, version="1", tell=lambda _what, _done: None)
+    spool.close()
+    assert (tmp_path / "b" / "ledger.db").exists()
+
+
 def test_a_target_that_is_there_or_has_no_folder_is_refused(directory: Directory, tmp_path: Path) -> None:
     (tmp_path / "b.tar.gz").write_text("precious")
     for target in (tmp_path / "b.tar.gz", tmp_path / "none" / "b.tar.gz"):

@@ -5,6 +5,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from math import inf
 from typing import Any
 from unittest.mock import patch
 from weakref import WeakSet
@@ -19,6 +20,7 @@ from tickwire.actors.ports import ListPush, OutboxEntry
 from tickwire.market import packing as packing_module
 from tickwire.market.batching import Batch
 from tickwire.market.candle_book import CandleBook
+from tickwire.market.coverage import Coverage
 from tickwire.market.identity import tick_uids
 from tickwire.market.intake import Intake
 from tickwire.market.numbering import Numbering
@@ -269,5 +271,7 @@ def _() -> AbstractContextManager[object]:
 
 
 @bug("silence while a feed is cut off passes for the market's")
-def _() -> AbstractContextManager[object]:
-    return patch.object(CandleBook, "doubt", lambda self, names: None)
+@contextmanager
+def _() -> Iterator[None]:
+    with patch.object(CandleBook, "doubt", lambda self, names: None), patch.object(Coverage, "sure_us", inf):
+        yield
